@@ -1,0 +1,83 @@
+// Error text and "did you mean".
+#include "limn/error.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cctype>
+#include <new>
+#include <numeric>
+
+namespace limn {
+
+Error::Error(ErrorCode code, std::string message)
+    : code_(code), message_(std::move(message)), full_(message_) {}
+
+void Error::add_context(const std::string& context) { full_ = context + ": " + full_; }
+
+namespace detail {
+
+void rethrow_in_context(const std::string& context) {
+  try {
+    throw;
+  } catch (Error& error) {
+    error.add_context(context);
+    throw;
+  } catch (const c10::Error& error) {
+    // libtorch appends a backtrace to what(); only the sentence is for users.
+    const std::string text = error.what_without_backtrace();
+    const bool memory = text.find("out of memory") != std::string::npos ||
+                        text.find("can't allocate memory") != std::string::npos;
+    Error wrapped(memory ? ErrorCode::Device : ErrorCode::BadModel, text);
+    wrapped.add_context(context);
+    throw wrapped;
+  } catch (const std::bad_alloc&) {
+    Error wrapped(ErrorCode::Device, "out of memory; use a smaller batch or input");
+    wrapped.add_context(context);
+    throw wrapped;
+  }
+}
+
+}  // namespace detail
+
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      const bool same = std::tolower(static_cast<unsigned char>(a[i - 1])) ==
+                        std::tolower(static_cast<unsigned char>(b[j - 1]));
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (same ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string nearest_names(std::string_view wanted, const std::vector<std::string>& names,
+                          std::size_t most) {
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const auto& name : names) {
+    std::size_t distance = edit_distance(wanted, name);
+    if (!wanted.empty() && name.find(wanted) != std::string::npos) distance = 1;
+    ranked.emplace_back(distance, name);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  if (ranked.size() > most) ranked.resize(most);
+  std::string text;
+  for (std::size_t i = 0; i < ranked.size(); ++i) {
+    if (i > 0) text += i + 1 == ranked.size() ? " or " : ", ";
+    text += '"' + ranked[i].second + '"';
+  }
+  return text;
+}
+
+}  // namespace limn
