@@ -86,12 +86,11 @@ class Method {
                       const ExplainOptions& options = {}) const;
 };
 
-/// One entry of the list: how to make the method, and what it is.
+/// One entry of the list: what the method is, its options with their defaults, how to make it.
 struct MethodEntry {
-  const MethodInfo& (*info)();
-  std::unique_ptr<Method> (*make)(const Spec& spec);
-  /// Options with their defaults.
-  std::vector<Field> (*fields)();
+  MethodInfo info;
+  std::function<std::vector<FieldInfo>()> options;
+  std::function<std::unique_ptr<Method>(const Spec&)> make;
 };
 
 /// All methods in list order.

@@ -25,6 +25,13 @@ struct Field {
 };
 using Fields = std::vector<Field>;
 
+/// One option as lists and pages show it; `value` is the default.
+struct FieldInfo {
+  std::string name, help, legal, value;
+  std::vector<std::string> aliases;
+};
+std::vector<FieldInfo> describe(const Fields& fields);
+
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A real number in [low, high].

@@ -195,6 +195,14 @@ void set_fields(const Fields& fields, const Spec& spec, const std::string& posit
   }
 }
 
+std::vector<FieldInfo> describe(const Fields& fields) {
+  std::vector<FieldInfo> out;
+  for (const auto& field : fields) {
+    out.push_back({field.name, field.help, field.legal, field.get(), field.aliases});
+  }
+  return out;
+}
+
 Spec fields_spec(const std::string& name, const Fields& fields) {
   Spec spec;
   spec.name = name;
