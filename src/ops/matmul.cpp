@@ -32,7 +32,8 @@ class MatMulView : public LinearView {
     if (per_sample) matrix = aligned(w, s.size(0), static_cast<std::int64_t>(x_sizes_.size()));
     const Tensor transposed = matrix.transpose(-1, -2);
     const Tensor full = output_matrix(s, per_sample);
-    const Tensor grad = left_ ? at::matmul(transposed, full) : at::matmul(full, transposed);
+    Tensor grad = left_ ? at::matmul(transposed, full) : at::matmul(full, transposed);
+    if (left_ && x_sizes_.size() == 1) grad = grad.squeeze(-1);
     Sizes sizes = x_sizes_;
     if (has_batch()) sizes[0] = s.size(0);
     if (grad.numel() == c10::multiply_integers(sizes)) return grad.reshape(sizes);
@@ -41,19 +42,15 @@ class MatMulView : public LinearView {
 
   Tensor pull_w(const Tensor& x, const Tensor& s) const override {
     if (!has_batch()) {
-      fail(ErrorCode::Unsupported, "weight gradients per sample need a batch axis; the input is ",
-           x.sizes());
+      fail(ErrorCode::Unsupported,
+           "weight gradients per sample need a batch axis of the data alone; ", "the input is ",
+           x.sizes(), ", the constant ", weight_.sizes());
     }
     const Tensor data = as_matrix(repeat_batch(x, s.size(0))), full = output_matrix(s, true);
     Tensor grad =
         left_ ? at::matmul(full, data.transpose(-1, -2)) : at::matmul(data.transpose(-1, -2), full);
     Sizes sizes = as_weight_matrix(weight_, 0).sizes().vec();
-    if (static_cast<std::int64_t>(sizes.size()) >= grad.dim()) {
-      if (sizes[0] != 1) {
-        fail(ErrorCode::Unsupported, "the constant ", weight_.sizes(), " has a batch axis");
-      }
-      sizes.erase(sizes.begin());
-    }
+    if (static_cast<std::int64_t>(sizes.size()) >= grad.dim()) sizes.erase(sizes.begin());
     while (static_cast<std::int64_t>(sizes.size()) + 1 < grad.dim()) sizes.insert(sizes.begin(), 1);
     sizes.insert(sizes.begin(), s.size(0));
     Sizes shape = weight_.sizes().vec();
@@ -64,8 +61,13 @@ class MatMulView : public LinearView {
   bool is_pointwise() const override { return true; }
 
  private:
-  /// Dimension 0 of x is free (neither contracted nor the only one).
-  bool has_batch() const { return x_sizes_.size() >= (left_ ? 3u : 2u); }
+  /// Dimension 0 of x is also that of z, and free: neither contracted nor met by one of w.
+  bool has_batch() const {
+    const auto rank = static_cast<std::int64_t>(x_sizes_.size());
+    if (rank < (left_ ? 3 : 2)) return false;
+    return weight_.dim() <= 2 || weight_.dim() < rank ||
+           (weight_.dim() == rank && weight_.size(0) == 1);
+  }
   /// The weight with both matrix dimensions; `extra` leading dimensions belong to samples.
   Tensor as_weight_matrix(const Tensor& w, std::int64_t extra) const {
     if (weight_.dim() > 1) return w;
@@ -74,7 +76,9 @@ class MatMulView : public LinearView {
   /// Per-sample weights [N, ...] as [N, 1, ..., K, M] against an x of `dim` dimensions.
   Tensor aligned(const Tensor& w, std::int64_t batch, std::int64_t dim) const {
     Tensor matrix = as_weight_matrix(repeat_batch(w, batch), 1);
-    while (matrix.dim() < std::max<std::int64_t>(dim, 3)) matrix = matrix.unsqueeze(1);
+    const std::int64_t rank = std::max<std::int64_t>(dim, 3);
+    while (matrix.dim() < rank) matrix = matrix.unsqueeze(1);
+    if (matrix.dim() > rank) matrix = matrix.squeeze(1);
     return matrix;
   }
   /// x as a batch of matrices.
@@ -86,6 +90,7 @@ class MatMulView : public LinearView {
   }
   /// s with both matrix dimensions, and for samples also that of `as_matrix`.
   Tensor output_matrix(const Tensor& s, bool per_sample) const {
+    if (s.dim() == 0) return s.reshape({1, 1});
     Tensor full = s;
     if (x_sizes_.size() == 1) full = full.unsqueeze(left_ ? -1 : -2);
     if (per_sample && !left_ && x_sizes_.size() == 2) full = full.unsqueeze(1);
@@ -113,7 +118,8 @@ Tensors matmul_vjp(const Node&, Inputs in, Inputs, Inputs grad_out, std::span<co
   if (!grad_out[0].defined()) return result;
   for (const std::size_t i : {0u, 1u}) {
     if (!wanted[i]) continue;
-    result[i] = MatMulView(in[i], in[1 - i], i == 1).pull_x(grad_out[0], in[1 - i]);
+    const MatMulView view(in[i], in[1 - i], i == 1);
+    result[i] = sum_to_sizes(view.pull_x(grad_out[0], in[1 - i]), in[i].sizes());
   }
   return result;
 }
