@@ -143,8 +143,10 @@ Texture shape_texture(Draws& draws, Color background) {
   Texture texture = any_pattern(draws);
   texture.first = strong_color(draws, background);
   const bool lighter = luma(background) < 0.4 || luma(texture.first) < 0.35 || draws.chance(0.5);
-  texture.second = lighter ? blend(texture.first, kWhite, draws.uniform(0.45, 0.65))
-                           : blend(texture.first, kBlack, draws.uniform(0.35, 0.5));
+  const Color light = blend(texture.first, kWhite, draws.uniform(0.45, 0.65));
+  const Color dark = blend(texture.first, kBlack, draws.uniform(0.35, 0.5));
+  // Stripes in the color of the background would break the outline.
+  texture.second = lighter && color_distance(light, background) > 0.35 ? light : dark;
   return texture;
 }
 
