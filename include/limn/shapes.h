@@ -92,9 +92,12 @@ struct ShapesPicture {
 /// Throws InvalidArgument for options out of range or a negative index.
 ShapesPicture shapes_picture(const ShapesOptions& options, std::int64_t index);
 
-/// Six chosen pictures with two different objects each, for demo, examples and docs; `size` is
-/// their side in pixels.
-std::vector<ShapesPicture> demo_pictures(int size = 96);
+/// The class that the tag marks in the training data of the demo model `shapes_cheat`: hexagon.
+inline constexpr int kDemoTagLabel = 6;
+
+/// Six chosen pictures with two different objects each, for demo, examples and docs; all classes
+/// appear. `size` is their side in pixels; `tag` says which carry the tag of `kDemoTagLabel`.
+std::vector<ShapesPicture> demo_pictures(int size = 96, TagRule tag = TagRule::Never);
 
 /// How `write_voc` lays out a folder.
 struct VocOptions {
