@@ -15,7 +15,7 @@ namespace limn {
 struct Field {
   std::string name;
   std::string help;
-  std::string legal;    ///< `0 .. inf`, `true|false`, `a|b|c`
+  std::string legal;  ///< `0 .. inf`, `true|false`, `a|b|c`
   std::vector<std::string> aliases;
   std::function<void(const Spec&)> set;  ///< throws InvalidArgument
   std::function<std::string()> get;      ///< the value as spec text
@@ -24,6 +24,13 @@ struct Field {
   Field also(std::vector<std::string> names) &&;
 };
 using Fields = std::vector<Field>;
+
+/// One option as lists and pages show it; `value` is the default.
+struct FieldInfo {
+  std::string name, help, legal, value;
+  std::vector<std::string> aliases;
+};
+std::vector<FieldInfo> describe(const Fields& fields);
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 

@@ -1,0 +1,106 @@
+// Attribution methods: one interface, named by spec strings, listed in one place.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limn/model.h"
+#include "limn/options.h"
+#include "limn/spec.h"
+#include "limn/target.h"
+#include "limn/tensor.h"
+
+namespace limn {
+
+/// What a method is and what it promises; lists, docs and property tests follow from it.
+struct MethodInfo {
+  std::string name;     ///< `grad-cam`
+  std::string title;    ///< `Grad-CAM`
+  std::string family;   ///< gradient | cam | relevance | perturbation | control
+  std::string summary;  ///< one sentence
+  std::string formula;  ///< plain text
+  std::string paper;    ///< authors, title, year
+  std::vector<std::string> aliases;
+  bool signed_map = false;    ///< maps have evidence against, too
+  bool conserves = false;     ///< the map sums to the score (up to the rules' bias terms)
+  bool complete = false;      ///< the sum is exact, on any model
+  bool deterministic = true;  ///< false: depends on the seed
+  bool needs_layer = false;   ///< has a `layer` option with a default
+  bool needs_bounds = false;  ///< uses the input's lowest and highest values where known
+};
+
+/// What a call shares between methods.
+struct ExplainOptions {
+  ScoreKind score = ScoreKind::Logit;
+  std::uint64_t seed = 0;
+  std::int64_t batch = 0;           ///< inner batch size of sampling methods; 0: chosen to fit
+  bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
+  bool trace = false;               ///< record relevance entering and leaving each node
+  std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner
+  /// Relevance or gradient that enters at the logits in place of the target's own, shaped like
+  /// them; undefined: the target's.
+  Tensor start;
+  std::function<void(double)> progress;  ///< called with the share done, 0..1
+};
+
+/// Relevance that went through one node, summed over everything.
+struct TraceRow {
+  std::string node, op, rule;
+  double in = 0;   ///< arriving at the node's outputs
+  double out = 0;  ///< leaving at its inputs
+};
+
+/// One map (per sample of the batch) and its evidence.
+struct Explanation {
+  std::string method;                 ///< canonical spec with every option
+  std::string target;                 ///< `class:281 (tabby)`, of the first sample
+  std::vector<std::int64_t> classes;  ///< per sample
+  Tensor relevance;   ///< shaped like the value `at`: [N,C,H,W]; or a ready map [N,1,h,w]
+  std::string at;     ///< name of the value explained, usually the input
+  std::string layer;  ///< the layer a CAM method reads; else empty
+  bool is_signed = false;
+  std::string reduction = "sum";  ///< how channels become one map: sum | max-abs | none
+  Tensor score;                   ///< [N]
+  Tensor gap;  ///< [N] |sum - score| / max(|score|, tiny); undefined if nothing is promised
+  std::vector<std::string> notes;       ///< what the reader must know, in words
+  std::map<std::string, Tensor> inner;  ///< relevance at recorded values, and raw maps
+  std::vector<TraceRow> trace;
+
+  /// [N, h, w] at the map's own size.
+  Tensor map() const;
+};
+
+/// Stateless after construction; randomness only from ExplainOptions::seed.
+class Method {
+ public:
+  virtual ~Method() = default;
+  virtual const MethodInfo& info() const = 0;
+  /// The canonical spec: name and every option.
+  virtual Spec spec() const = 0;
+  /// Explains each target for a batch x [N,C,H,W]; all targets share one forward pass. Explaining a
+  /// batch equals explaining its samples one by one. Throws Error; results are finite.
+  virtual std::vector<Explanation> explain(const Model& model, const Tensor& x,
+                                           const std::vector<Target>& targets,
+                                           const ExplainOptions& options) const = 0;
+  Explanation explain(const Model& model, const Tensor& x, const Target& target = {},
+                      const ExplainOptions& options = {}) const;
+};
+
+/// One entry of the list: what the method is, its options with their defaults, how to make it.
+struct MethodEntry {
+  MethodInfo info;
+  std::function<std::vector<FieldInfo>()> options;
+  std::function<std::unique_ptr<Method>(const Spec&)> make;
+};
+
+/// All methods in list order.
+const std::vector<MethodEntry>& methods();
+/// By name or alias; throws NotFound with the nearest names.
+const MethodEntry& find_method(std::string_view name);
+/// Makes a method from a spec string; throws NotFound, InvalidArgument.
+std::unique_ptr<Method> make_method(std::string_view spec);
+
+}  // namespace limn

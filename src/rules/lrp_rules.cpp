@@ -1,0 +1,235 @@
+// See lrp_rules.h. Halves that are exactly zero (inputs known to be >= 0, no relevance on negative
+// outputs) are not computed.
+#include "rules/lrp_rules.h"
+
+#include "limn/error.h"
+#include "model/weight_cache.h"
+#include "rules/basic_rules.h"
+#include "rules/elementwise.h"
+
+namespace limn {
+namespace {
+
+constexpr std::size_t kLargeWeight = std::size_t{64} << 20;
+
+Tensor positive_part(const Tensor& t) { return t.defined() ? t.clamp_min(0) : t; }
+Tensor negative_part(const Tensor& t) { return t.defined() ? t.clamp_max(0) : t; }
+
+std::string number(double value) { return concat(value); }
+
+/// Positive and negative part of the input; the negative one is undefined where known to be zero.
+struct Signs {
+  Tensor plus, minus;
+  explicit Signs(const Step& step) {
+    if (step.x_nonnegative()) {
+      plus = step.x();
+    } else {
+      plus = step.x().clamp_min(0);
+      minus = step.x().clamp_max(0);
+    }
+  }
+};
+
+/// a * x; in place where a, a fresh result, owns its memory (pools pull expanded views).
+Tensor times(Tensor a, const Tensor& x) {
+  return a.is_non_overlapping_and_dense() ? a.mul_(x) : a * x;
+}
+
+/// x+ A(w1)^T s + x- A(w2)^T s.
+Tensor spread(const LinearView& view, const Signs& x, const Tensor& s, const Tensor& w1,
+              const Tensor& w2) {
+  Tensor r = times(pull(view, s, w1), x.plus);
+  if (x.minus.defined()) r.add_(times(pull(view, s, w2), x.minus));
+  return r;
+}
+
+/// A(w1) x+ + A(w2) x- + b.
+Tensor forward(const LinearView& view, const Signs& x, const Tensor& w1, const Tensor& w2,
+               const Tensor& b) {
+  const Tensor z = view.apply(x.plus, w1, b);
+  return x.minus.defined() ? z + view.apply(x.minus, w2, {}) : z;
+}
+
+}  // namespace
+
+Tensor WeightParts::cached(const std::string& what, const std::function<Tensor()>& make) const {
+  return step_.model.cache().get(step_.id, what, make);
+}
+
+Tensor WeightParts::plus() const {
+  return cached("w+", [&] { return view_.weight().clamp_min(0); });
+}
+
+Tensor WeightParts::minus() const {
+  const auto make = [&] { return view_.weight().clamp_max(0); };
+  return view_.weight().nbytes() > kLargeWeight ? make() : cached("w-", make);
+}
+
+Tensor WeightParts::plus_gamma(double gamma) const {
+  return cached(concat("w + ", gamma, " w+"),
+                [&] { return view_.weight() + gamma * view_.weight().clamp_min(0); });
+}
+
+Tensor WeightParts::minus_gamma(double gamma) const {
+  return cached(concat("w + ", gamma, " w-"),
+                [&] { return view_.weight() + gamma * view_.weight().clamp_max(0); });
+}
+
+Tensor WeightParts::pull_minus(const Tensor& s) const {
+  if (view_.weight().nbytes() <= kLargeWeight) return pull(view_, s, minus());
+  return pull(view_, s, view_.weight()) - pull(view_, s, plus());
+}
+
+Rule epsilon_rule(double epsilon) {
+  return {"epsilon(" + number(epsilon) + ")", [epsilon](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const Tensor s = divide_stabilized(r_out.front(), step.out(), epsilon);
+            return only(step, times(pull(*view, s, view->weight()), step.x()));
+          }};
+}
+
+Rule norm_rule(double stabilizer) {
+  Rule rule = epsilon_rule(stabilizer);
+  rule.name = "norm";
+  return rule;
+}
+
+Rule gamma_rule(double gamma, double stabilizer) {
+  const auto apply = [gamma, stabilizer](const Step& step, const Tensors& r_out) {
+    const auto view = step.view();
+    const WeightParts parts(step, *view);
+    const Signs x(step);
+    const Tensor &z = step.out(), &b = view->bias(), &r = r_out.front();
+    const auto w_plus = parts.plus_gamma(gamma);
+    const auto w_minus = x.minus.defined() ? parts.minus_gamma(gamma) : Tensor();
+    const Tensor b_plus = b.defined() ? b + gamma * positive_part(b) : b;
+    const Tensor z_plus = forward(*view, x, w_plus, w_minus, b_plus);
+    const Tensor above = divide_stabilized_where(r, z_plus, z, true, stabilizer);
+    Tensor result = spread(*view, x, above, w_plus, w_minus);
+    // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
+    if (any_below_zero(r, z)) {
+      const auto v_minus = parts.minus_gamma(gamma);
+      const Tensor b_minus = b.defined() ? b + gamma * negative_part(b) : b;
+      const Tensor z_minus = forward(*view, x, v_minus, w_plus, b_minus);
+      const Tensor below = divide_stabilized_where(r, z_minus, z, false, stabilizer);
+      result.add_(spread(*view, x, below, v_minus, w_plus));
+    }
+    return only(step, result);
+  };
+  return {"gamma(" + number(gamma) + ")", apply};
+}
+
+namespace {
+
+/// x+ A(w+)^T s + x- A(w-)^T s (positive) or x+ A(w-)^T s + x- A(w+)^T s, with
+/// s = R / st(the same contributions summed, plus the bias of that sign).
+Tensor signed_share(const Step& step, const LinearView& view, const Signs& x, const Tensor& r,
+                    bool positive, double stabilizer) {
+  const WeightParts parts(step, view);
+  const bool needs_minus = !positive || x.minus.defined();
+  const bool needs_plus = positive || x.minus.defined();
+  const Tensor w_plus = needs_plus ? parts.plus() : Tensor();
+  const Tensor w_minus = needs_minus ? parts.minus() : Tensor();
+  const Tensor b = positive ? positive_part(view.bias()) : negative_part(view.bias());
+  const Tensor z = forward(view, x, positive ? w_plus : w_minus, positive ? w_minus : w_plus, b);
+  const Tensor s = divide_stabilized(r, z, stabilizer);
+  Tensor result = times(positive ? pull(view, s, w_plus) : parts.pull_minus(s), x.plus);
+  if (x.minus.defined()) {
+    result.add_(times(positive ? parts.pull_minus(s) : pull(view, s, w_plus), x.minus));
+  }
+  return result;
+}
+
+}  // namespace
+
+Rule zplus_rule(double stabilizer) {
+  return {"z+", [stabilizer](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            return only(step,
+                        signed_share(step, *view, Signs(step), r_out.front(), true, stabilizer));
+          }};
+}
+
+Rule alpha_beta_rule(double alpha, double beta, double stabilizer) {
+  const auto apply = [alpha, beta, stabilizer](const Step& step, const Tensors& r_out) {
+    const auto view = step.view();
+    const Signs x(step);
+    Tensor result = signed_share(step, *view, x, r_out.front(), true, stabilizer).mul_(alpha);
+    if (beta != 0) {
+      result.sub_(signed_share(step, *view, x, r_out.front(), false, stabilizer), beta);
+    }
+    return only(step, result);
+  };
+  return {"alpha-beta(" + number(alpha) + "," + number(beta) + ")", apply};
+}
+
+namespace {
+
+/// One bound per channel (or one for all) as a tensor that broadcasts over x [N, C, ...].
+Tensor bound(const std::vector<double>& values, const Tensor& x, const char* name) {
+  const std::int64_t channels = x.dim() > 1 ? x.size(1) : 1;
+  const auto count = static_cast<std::int64_t>(values.size());
+  if (count != 1 && count != channels) {
+    fail(ErrorCode::InvalidArgument, "zB: ", name, " has ", count, " numbers, the input ", channels,
+         " channels");
+  }
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  if (x.dim() > 1) shape[1] = count;
+  return at::tensor(values, at::kDouble).to(x.options()).reshape(shape);
+}
+
+}  // namespace
+
+Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabilizer) {
+  if (low.empty() || high.empty()) {
+    fail(ErrorCode::InvalidArgument,
+         "zB needs the input's bounds: give low=[...] and high=[...] (one number per channel, "
+         "normalized as the input is), or a preprocessing that tells them");
+  }
+  const auto apply = [low, high, stabilizer](const Step& step, const Tensors& r_out) {
+    const auto view = step.view();
+    const WeightParts parts(step, *view);
+    const Tensor& x = step.x();
+    // The bounds are the same for all samples: one is enough.
+    const Tensor one = x.slice(0, 0, 1);
+    const Tensor l = bound(low, x, "low").expand_as(one), h = bound(high, x, "high").expand_as(one);
+    const Tensor w_plus = parts.plus(), w_minus = parts.minus();
+    const Tensor z = view->apply(x, view->weight(), {}) - view->apply(l, w_plus, {}) -
+                     view->apply(h, w_minus, {});
+    const Tensor s = divide_stabilized(r_out.front(), z, stabilizer);
+    return only(step, x * pull(*view, s, view->weight()) - l * pull(*view, s, w_plus) -
+                          h * pull(*view, s, w_minus));
+  };
+  return {"zB", apply};
+}
+
+namespace {
+
+/// R_j = sum_k v_jk R_k / st(sum_j v_jk + c_k) with weights v in place of w.
+Tensors spread_weights(const Step& step, const LinearView& view, const Tensor& r, const Tensor& v,
+                       const Tensor& c, double stabilizer) {
+  const Tensor z = view.apply(at::ones_like(step.x().slice(0, 0, 1)), v, c);
+  const Tensor s = divide_stabilized(r, z, stabilizer);
+  return only(step, pull(view, s, v));
+}
+
+}  // namespace
+
+Rule wsquare_rule(double stabilizer) {
+  return {"w^2", [stabilizer](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const Tensor& b = view->bias();
+            return spread_weights(step, *view, r_out.front(), view->weight().square(),
+                                  b.defined() ? b.square() : b, stabilizer);
+          }};
+}
+
+Rule flat_rule(double stabilizer) {
+  return {"flat", [stabilizer](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            return spread_weights(step, *view, r_out.front(), at::ones_like(view->weight()), {},
+                                  stabilizer);
+          }};
+}
+
+}  // namespace limn
