@@ -36,9 +36,9 @@ struct MethodInfo {
 struct ExplainOptions {
   ScoreKind score = ScoreKind::Logit;
   std::uint64_t seed = 0;
-  std::int64_t batch = 0;         ///< inner batch size of sampling methods; 0: chosen to fit
-  bool fallback_gradient = false; ///< nodes without a rule get the gradient, counted and recorded
-  bool trace = false;             ///< record relevance entering and leaving each node
+  std::int64_t batch = 0;           ///< inner batch size of sampling methods; 0: chosen to fit
+  bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
+  bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner
   std::function<void(double)> progress;  ///< called with the share done, 0..1
 };
@@ -52,17 +52,17 @@ struct TraceRow {
 
 /// One map (per sample of the batch) and its evidence.
 struct Explanation {
-  std::string method;   ///< canonical spec with every option
-  std::string target;   ///< `class:281 (tabby)`, of the first sample
+  std::string method;                 ///< canonical spec with every option
+  std::string target;                 ///< `class:281 (tabby)`, of the first sample
   std::vector<std::int64_t> classes;  ///< per sample
-  Tensor relevance;     ///< shaped like the value `at`: [N,C,H,W]; or a ready map [N,1,h,w]
-  std::string at;       ///< name of the value explained, usually the input
-  std::string layer;    ///< the layer a CAM method reads; else empty
+  Tensor relevance;   ///< shaped like the value `at`: [N,C,H,W]; or a ready map [N,1,h,w]
+  std::string at;     ///< name of the value explained, usually the input
+  std::string layer;  ///< the layer a CAM method reads; else empty
   bool is_signed = false;
   std::string reduction = "sum";  ///< how channels become one map: sum | max-abs | none
-  Tensor score;         ///< [N]
-  Tensor gap;           ///< [N] |sum - score| / max(|score|, tiny); undefined if nothing is promised
-  std::vector<std::string> notes;  ///< what the reader must know, in words
+  Tensor score;                   ///< [N]
+  Tensor gap;  ///< [N] |sum - score| / max(|score|, tiny); undefined if nothing is promised
+  std::vector<std::string> notes;       ///< what the reader must know, in words
   std::map<std::string, Tensor> inner;  ///< relevance at recorded values, and raw maps
   std::vector<TraceRow> trace;
 

@@ -17,16 +17,16 @@ class WeightCache;
 
 /// How a picture becomes the input tensor: pixel p in [0,1] becomes (p*scale - mean) / std.
 struct Preprocessing {
-  std::vector<std::int64_t> size;        ///< {height, width}; empty: the model's, else the picture's
-  std::string resize = "direct";         ///< direct | short-side (then center crop) | letterbox
-  std::int64_t short_side = 0;           ///< short-side: resized to this before the crop; 0: size
+  std::vector<std::int64_t> size;  ///< {height, width}; empty: the model's, else the picture's
+  std::string resize = "direct";   ///< direct | short-side (then center crop) | letterbox
+  std::int64_t short_side = 0;     ///< short-side: resized to this before the crop; 0: size
   std::vector<double> mean = {0, 0, 0};  ///< in units of p*scale, in channel order
   std::vector<double> std = {1, 1, 1};
   std::string channel_order = "rgb";  ///< rgb | bgr
   double scale = 1;                   ///< 1, or 255 for models that take 0..255
   double pad_value = 0.4470588235;    ///< letterbox border in [0,1]; 114/255 as in YOLOX
 
-  bool known = false;  ///< false where nobody said anything: a guess
+  bool known = false;              ///< false where nobody said anything: a guess
   std::string source = "default";  ///< where it comes from, for the manifest
 
   /// The smallest and largest input value per channel: (0 - mean)/std, (scale - mean)/std.
@@ -46,9 +46,7 @@ class Tape {
   Tape() = default;
   explicit Tape(Tensors values) : values_(std::move(values)) {}
   /// Undefined where the value was not kept.
-  const Tensor& operator[](ValueId id) const {
-    return values_[static_cast<std::size_t>(id.index)];
-  }
+  const Tensor& operator[](ValueId id) const { return values_[static_cast<std::size_t>(id.index)]; }
   bool has(ValueId id) const { return id && values_[static_cast<std::size_t>(id.index)].defined(); }
   /// Bytes of all kept values that are not constants.
   std::size_t bytes(const Graph& graph) const;
@@ -57,7 +55,8 @@ class Tape {
   Tensors values_;
 };
 
-/// What the executor keeps. Everything is what walks need; outputs alone is what perturbation needs.
+/// What the executor keeps. Everything is what walks need; outputs alone is what perturbation
+/// needs.
 enum class Keep { Everything, Outputs };
 
 /// Cheap to copy, safe to read from many threads.
@@ -91,8 +90,8 @@ class Model {
   /// The same model with batch norm folded where that is exact; made once.
   Model folded() const;
 
-  /// One forward pass. x: [N, C, H, W], moved to the model's device and dtype. Throws BadInput where
-  /// the shape does not fit or x holds NaN, and names the node where anything goes wrong.
+  /// One forward pass. x: [N, C, H, W], moved to the model's device and dtype. Throws BadInput
+  /// where the shape does not fit or x holds NaN, and names the node where anything goes wrong.
   Tape run(const Tensor& x, Keep keep = Keep::Everything) const;
   /// The same, keeping the outputs and these values.
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;

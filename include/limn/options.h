@@ -15,7 +15,7 @@ namespace limn {
 struct Field {
   std::string name;
   std::string help;
-  std::string legal;    ///< `0 .. inf`, `true|false`, `a|b|c`
+  std::string legal;  ///< `0 .. inf`, `true|false`, `a|b|c`
   std::vector<std::string> aliases;
   std::function<void(const Spec&)> set;  ///< throws InvalidArgument
   std::function<std::string()> get;      ///< the value as spec text

@@ -14,7 +14,7 @@ namespace limn {
 /// quoted string "..." with `\"` and `\\`. Case is kept. At most 64 levels and 64 KiB.
 struct Spec {
   struct Argument {
-    std::string key;  ///< empty for a positional argument
+    std::string key;          ///< empty for a positional argument
     std::vector<Spec> value;  ///< exactly one
     bool operator==(const Argument&) const = default;
   };

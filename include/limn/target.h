@@ -39,7 +39,7 @@ struct Objective {
   ValueId at;                            ///< the logits
   std::vector<std::int64_t> classes;     ///< per sample
   std::vector<std::int64_t> subtracted;  ///< per sample, for margins; else empty
-  Tensor score;     ///< [N]: what is explained
+  Tensor score;                          ///< [N]: what is explained
   Tensor one_hot;   ///< shaped like the logits: 1 at the class, -1 at what is subtracted
   Tensor gradient;  ///< d score / d logits
   /// Sums to the score per sample: score x one-hot (margins: each logit at its place).

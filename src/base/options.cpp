@@ -86,8 +86,9 @@ Field bool_field(std::string name, bool& value, std::string help) {
     }
     value = word == "true";
   };
-  return {name, std::move(help), "true|false", {}, set,
-          [&value] { return std::string(value ? "true" : "false"); }};
+  return {name,         std::move(help),
+          "true|false", {},
+          set,          [&value] { return std::string(value ? "true" : "false"); }};
 }
 
 Field text_field(std::string name, std::string& value, std::string help) {
@@ -128,7 +129,8 @@ Field reals_field(std::string name, std::vector<double>& value, std::string help
     }
     value = std::move(read);
   };
-  return {name, std::move(help), "[numbers]", {}, set, [&value] { return print_list(value, print); }};
+  return {
+      name, std::move(help), "[numbers]", {}, set, [&value] { return print_list(value, print); }};
 }
 
 Field texts_field(std::string name, std::vector<std::string>& value, std::string help) {
@@ -145,8 +147,9 @@ Field texts_field(std::string name, std::vector<std::string>& value, std::string
     spec.name = text;
     return spec.text();
   };
-  return {name, std::move(help), "[words]", {}, set,
-          [&value, print_one] { return print_list(value, print_one); }};
+  return {name,      std::move(help),
+          "[words]", {},
+          set,       [&value, print_one] { return print_list(value, print_one); }};
 }
 
 void set_fields(const Fields& fields, const Spec& spec, const std::string& positional) {
@@ -160,7 +163,8 @@ void set_fields(const Fields& fields, const Spec& spec, const std::string& posit
     const Spec* set_to = &value;
     if (key.empty()) {
       const auto is_flag = [&](const Field& field) {
-        return field.legal == "true|false" && canonical_name(field.name) == canonical_name(value.name);
+        return field.legal == "true|false" &&
+               canonical_name(field.name) == canonical_name(value.name);
       };
       if (value.is_word() && std::any_of(fields.begin(), fields.end(), is_flag)) {
         key = value.name;
@@ -184,7 +188,8 @@ void set_fields(const Fields& fields, const Spec& spec, const std::string& posit
     }
     if (!found) {
       fail(ErrorCode::InvalidArgument, "\"", spec.name, "\" has no option \"", key, "\"",
-           names.empty() ? std::string("; it has none") : "; did you mean " + nearest_names(key, names) + "?");
+           names.empty() ? std::string("; it has none")
+                         : "; did you mean " + nearest_names(key, names) + "?");
     }
     if (std::find(seen.begin(), seen.end(), found->name) != seen.end()) {
       fail(ErrorCode::InvalidArgument, "\"", spec.name, "\": option \"", found->name,

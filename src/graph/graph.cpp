@@ -5,8 +5,8 @@
 #include <queue>
 #include <set>
 
-#include "limn/error.h"
 #include "graph/operator_lookup.h"
+#include "limn/error.h"
 
 namespace limn {
 namespace {
@@ -136,8 +136,8 @@ void check_operators(const Draft& draft) {
   if (missing.empty()) return;
   std::string text;
   for (const auto& [op, entry] : missing) {
-    text += concat("\n  ", op, ": ", entry.count, entry.count == 1 ? " node: " : " nodes: ",
-                   entry.first);
+    text += concat("\n  ", op, ": ", entry.count,
+                   entry.count == 1 ? " node: " : " nodes: ", entry.first);
   }
   fail(ErrorCode::Unsupported, "unsupported operators:", text,
        "\nexport the model without them (`limn list operators` shows what limn can run)");
@@ -145,7 +145,8 @@ void check_operators(const Draft& draft) {
 
 }  // namespace
 
-Graph::Graph(const Draft& draft) : name_(draft.name), opset_(draft.opset), metadata_(draft.metadata) {
+Graph::Graph(const Draft& draft)
+    : name_(draft.name), opset_(draft.opset), metadata_(draft.metadata) {
   check_operators(draft);
   std::map<std::string, std::size_t> producer;
   for (std::size_t i = 0; i < draft.nodes.size(); ++i) {
@@ -157,8 +158,11 @@ Graph::Graph(const Draft& draft) : name_(draft.name), opset_(draft.opset), metad
     }
   }
   const auto add_value = [&](const std::string& name) {
-    const auto [entry, added] = by_name_.try_emplace(name, ValueId{static_cast<int>(values_.size())});
-    if (added) values_.push_back({.name = name, .constant = {}, .producer = {}, .consumers = {}, .info = {}});
+    const auto [entry, added] =
+        by_name_.try_emplace(name, ValueId{static_cast<int>(values_.size())});
+    if (added)
+      values_.push_back(
+          {.name = name, .constant = {}, .producer = {}, .consumers = {}, .info = {}});
     return entry->second;
   };
   for (const auto& info : draft.inputs) {
@@ -170,8 +174,12 @@ Graph::Graph(const Draft& draft) : name_(draft.name), opset_(draft.opset), metad
   }
   for (std::size_t index : topological_order(draft, producer)) {
     const DraftNode& source = draft.nodes[index];
-    Node node{.name = source.name, .op = source.op, .opset = source.opset,
-              .attributes = source.attributes, .inputs = {}, .outputs = {},
+    Node node{.name = source.name,
+              .op = source.op,
+              .opset = source.opset,
+              .attributes = source.attributes,
+              .inputs = {},
+              .outputs = {},
               .spec = find_operator(source.op)};
     const NodeId id{static_cast<int>(nodes_.size())};
     for (const auto& input : source.inputs) {
@@ -198,9 +206,11 @@ Graph::Graph(const Draft& draft) : name_(draft.name), opset_(draft.opset), metad
       node.outputs.push_back(add_value(output));
       values_.back().producer = id;
     }
-    in_context([&] { return concat("node \"", source.name, "\" (", source.op, ", opset ",
-                                   source.opset, ")"); },
-               [&] { check_node(node); });
+    in_context(
+        [&] {
+          return concat("node \"", source.name, "\" (", source.op, ", opset ", source.opset, ")");
+        },
+        [&] { check_node(node); });
     nodes_.push_back(std::move(node));
   }
   for (const auto& info : draft.outputs) {
@@ -235,8 +245,9 @@ ValueId Graph::at(std::string_view value_name) const {
   for (const auto& value : values_) {
     if (!value.constant.defined()) names.push_back(value.name);
   }
-  fail(ErrorCode::NotFound, "no value \"", value_name, "\" in the graph; nearest: ",
-       nearest_names(value_name, names), " (`limn inspect` lists all)");
+  fail(ErrorCode::NotFound, "no value \"", value_name,
+       "\" in the graph; nearest: ", nearest_names(value_name, names),
+       " (`limn inspect` lists all)");
 }
 
 Draft Graph::draft() const {
@@ -249,8 +260,13 @@ Draft Graph::draft() const {
     if (value.constant.defined()) out.constants.emplace(value.name, value.constant);
   }
   for (const auto& node : nodes_) {
-    DraftNode copy{.name = node.name, .op = node.op, .domain = "", .opset = node.opset,
-                   .attributes = node.attributes, .inputs = {}, .outputs = {}};
+    DraftNode copy{.name = node.name,
+                   .op = node.op,
+                   .domain = "",
+                   .opset = node.opset,
+                   .attributes = node.attributes,
+                   .inputs = {},
+                   .outputs = {}};
     for (ValueId id : node.inputs) copy.inputs.push_back(name_of(id));
     for (ValueId id : node.outputs) copy.outputs.push_back(name_of(id));
     out.nodes.push_back(std::move(copy));

@@ -11,7 +11,10 @@ Tensors relu_vjp(const Node&, Inputs, Inputs out, Inputs grad_out, std::span<con
 }
 }  // namespace
 
-constinit const OpSpec op_Relu{.name = "Relu", .kind = OpKind::Activation, .help = "max(x, 0)",
-                               .forward = relu_forward, .vjp = relu_vjp};
+constinit const OpSpec op_Relu{.name = "Relu",
+                               .kind = OpKind::Activation,
+                               .help = "max(x, 0)",
+                               .forward = relu_forward,
+                               .vjp = relu_vjp};
 
 }  // namespace limn
