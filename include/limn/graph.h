@@ -82,6 +82,7 @@ struct Draft {
   std::vector<ValueInfo> inputs;  ///< without the constants
   std::vector<ValueInfo> outputs;
   std::map<std::string, std::string> metadata;
+  std::vector<ValueInfo> values;  ///< shapes that the file declares for inner values; for passes
 };
 
 /// One node of a graph.

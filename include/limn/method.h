@@ -40,6 +40,9 @@ struct ExplainOptions {
   bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
   bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner
+  /// Relevance or gradient that enters at the logits in place of the target's own, shaped like
+  /// them; undefined: the target's.
+  Tensor start;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
 };
 

@@ -3,7 +3,6 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -87,18 +86,15 @@ class Model {
   Model to(c10::Device device) const;
   /// kFloat or kDouble.
   Model to(at::ScalarType dtype) const;
-  /// The same model with batch norm folded where that is exact; made once.
-  Model folded() const;
+  /// The same model with batch norm folded where that is exact; made once. `everywhere`: also
+  /// norm-then-convolution and norm-ReLU-convolution; else convolution-then-norm only.
+  Model folded(bool everywhere = true) const;
 
   /// One forward pass. x: [N, C, H, W], moved to the model's device and dtype. Throws BadInput
   /// where the shape does not fit or x holds NaN, and names the node where anything goes wrong.
   Tape run(const Tensor& x, Keep keep = Keep::Everything) const;
   /// The same, keeping the outputs and these values.
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;
-  /// Runs from `at` onwards with given values there; every other needed value comes from `base`.
-  /// Keeps the outputs. For perturbing inner values.
-  Tape run_from(const Tape& base, const std::map<ValueId, Tensor>& given) const;
-
   /// Transformed weights (w+, w-, ...) made once, within a memory budget.
   WeightCache& cache() const;
 

@@ -1,0 +1,184 @@
+// See method_base.h.
+#include "methods/method_base.h"
+
+#include <cmath>
+
+namespace limn {
+namespace {
+
+bool has_all(const Graph& graph, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (!graph.find(name)) return false;
+  }
+  return true;
+}
+
+Model variant(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed) {
+  if (batch_norm == BatchNorm::Keep) return call.model;
+  const Model folded = call.model.folded(batch_norm == BatchNorm::Fold);
+  return has_all(folded.graph(), needed) && has_all(folded.graph(), call.options.record)
+             ? folded
+             : call.model;
+}
+
+Tensor stacked(const Call& call, const std::vector<Objective>& objectives,
+               Tensor Objective::*member) {
+  if (call.options.start.defined()) {
+    const Tensor& like = objectives.front().one_hot;
+    if (call.options.start.sizes() != like.sizes()) {
+      fail(ErrorCode::InvalidArgument, "the given start has shape ", call.options.start.sizes(),
+           ", the logits ", like.sizes());
+    }
+    return call.options.start.to(like.options()).unsqueeze(0);
+  }
+  Tensors all;
+  for (const auto& objective : objectives) all.push_back(objective.*member);
+  return at::stack(all);
+}
+
+Tensor per_sample_sum(const Tensor& t) {
+  return t.dim() > 1 ? t.to(at::kDouble).flatten(1).sum(1) : t.to(at::kDouble);
+}
+
+}  // namespace
+
+Pass::Pass(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed)
+    : model(variant(call, batch_norm, needed)),
+      tape(model.run(call.x)),
+      objectives(bind_targets(model, tape, call.targets, call.options.score)) {
+  if (objectives.empty()) fail(ErrorCode::InvalidArgument, "no target given");
+  if (!at::isfinite(tape[model.logits()]).all().item<bool>()) {
+    fail(ErrorCode::Numerical, "the model's output holds NaN or infinity");
+  }
+}
+
+Tensor Pass::gradients(const Call& call) const {
+  return stacked(call, objectives, &Objective::gradient);
+}
+
+Tensor Pass::relevances(const Call& call) const {
+  return stacked(call, objectives, &Objective::relevance);
+}
+
+std::vector<ValueId> Pass::values(const std::vector<std::string>& names) const {
+  std::vector<ValueId> ids;
+  for (const auto& name : names) ids.push_back(model.graph().at(name));
+  return ids;
+}
+
+WalkResult Pass::walk_from(const Call& call, const RuleBook& book, const Tensor& seeds,
+                           std::vector<ValueId> at) const {
+  for (ValueId id : values(call.options.record)) at.push_back(id);
+  return walk(model, tape, book,
+              {.seeds = {{model.logits(), seeds}},
+               .at = std::move(at),
+               .fallback_gradient = call.options.fallback_gradient,
+               .trace = call.options.trace});
+}
+
+std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& result, ValueId at,
+                                            const MethodInfo& info) const {
+  std::vector<Explanation> all;
+  for (std::size_t s = 0; s < objectives.size(); ++s) {
+    const auto seed = static_cast<std::int64_t>(s);
+    Explanation one;
+    one.target = objectives[s].name;
+    one.classes = objectives[s].classes;
+    one.relevance = result.relevance.at(at)[seed].contiguous();
+    one.at = model.graph().value(at).name;
+    one.is_signed = info.signed_map;
+    one.score = objectives[s].score;
+    for (const auto& name : call.options.record) {
+      one.inner[name] = result.relevance.at(model.graph().at(name))[seed];
+    }
+    if (!result.fallbacks.empty()) {
+      one.notes.push_back(concat(result.fallbacks.size(),
+                                 " nodes without a rule used the gradient, first \"",
+                                 result.fallbacks.front(), "\""));
+    }
+    one.trace = result.trace;
+    if (info.conserves) measure_gap(one);
+    note_degenerate(one);
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void measure_gap(Explanation& explanation) {
+  const Tensor score = explanation.score.to(at::kDouble);
+  explanation.gap =
+      (per_sample_sum(explanation.relevance) - score).abs() / score.abs().clamp_min(1e-12);
+}
+
+void note_degenerate(Explanation& explanation) {
+  const Tensor& r = explanation.relevance;
+  const double low = r.min().item<double>(), high = r.max().item<double>();
+  if (low == high) {
+    explanation.notes.push_back(low == 0 ? "the map is zero everywhere: it shows nothing"
+                                         : concat("the map is constant: ", low));
+  } else if (explanation.is_signed && high <= 0) {
+    explanation.notes.push_back("nothing speaks for the target: all relevance is negative");
+  }
+}
+
+ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
+  const auto spatial = [&](ValueId id) {
+    return tape.has(id) && tape[id].dim() == 4 && tape[id].size(2) * tape[id].size(3) > 1;
+  };
+  int last = -1;
+  for (int n = static_cast<int>(graph.nodes().size()); n-- > 0 && last < 0;) {
+    const Node& node = graph.node({n});
+    if (node.op == "Conv" && spatial(node.outputs.front())) last = n;
+  }
+  if (last < 0) {
+    fail(ErrorCode::Unsupported,
+         "the model has no convolution with spatial extent; give layer=VALUE (`limn inspect` lists "
+         "the values)");
+  }
+  ValueId layer = graph.node({last}).outputs.front();
+  const auto size = tape[layer].sizes().slice(2);
+  std::vector<bool> reached(graph.values().size(), false);
+  reached[static_cast<std::size_t>(layer.index)] = true;
+  for (std::size_t n = static_cast<std::size_t>(last) + 1; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
+    const OpKind kind = node.spec->kind;
+    const bool stays = kind == OpKind::Activation || kind == OpKind::Join ||
+                       kind == OpKind::Normalise || node.op == "BatchNormalization" ||
+                       node.op == "Mul" || node.op == "Concat" || node.op == "Identity" ||
+                       node.op == "Dropout";
+    const bool from_block = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return id && reached[static_cast<std::size_t>(id.index)];
+    });
+    const ValueId output = node.outputs.front();
+    // A softmax over class maps is the answer, not a block's end.
+    if (!stays || !from_block || !spatial(output) || node.op == "Softmax" ||
+        tape[output].sizes().slice(2) != size) {
+      continue;
+    }
+    reached[static_cast<std::size_t>(output.index)] = true;
+    layer = output;
+  }
+  return layer;
+}
+
+Tensor resize_bilinear(const Tensor& maps, std::int64_t height, std::int64_t width,
+                       bool align_corners) {
+  return at::upsample_bilinear2d(maps.contiguous(), {height, width}, align_corners);
+}
+
+Tensor smooth_gaussian(const Tensor& maps, double sigma) {
+  if (sigma <= 0) return maps;
+  const auto half = static_cast<std::int64_t>(std::ceil(4 * sigma));
+  const Tensor i = at::arange(-half, half + 1, maps.options());
+  Tensor taps = (-(i / (std::sqrt(2.0) * sigma + 1.1920929e-7)).square()).exp();
+  taps = taps / taps.sum();
+  const std::int64_t channels = maps.size(1);
+  const Tensor vertical = taps.reshape({1, 1, -1, 1}).expand({channels, 1, -1, 1}).contiguous();
+  const Tensor padded = at::replication_pad2d(maps.contiguous(), {half, half, half, half});
+  const auto convolved = [&](const Tensor& of, const Tensor& by) {
+    return at::convolution(of, by, {}, {1, 1}, {0, 0}, {1, 1}, false, {0, 0}, channels);
+  };
+  return convolved(convolved(padded, vertical), vertical.transpose(2, 3).contiguous());
+}
+
+}  // namespace limn

@@ -1,0 +1,222 @@
+// Model: a graph with everything that is needed to run it.
+#include "limn/model.h"
+
+#include <c10/core/DeviceType.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "import/passes.h"
+#include "limn/error.h"
+#include "model/executor.h"
+#include "model/weight_cache.h"
+
+namespace limn {
+
+struct Model::State {
+  Graph graph;
+  ValueId logits;
+  OutputKind output = OutputKind::SingleLabel;
+  Preprocessing preprocessing;
+  std::vector<std::string> labels;
+  c10::Device device = c10::Device(c10::kCPU);
+  at::ScalarType dtype = at::kFloat;
+  std::unique_ptr<WeightCache> cache = std::make_unique<WeightCache>();
+  mutable std::mutex folded_mutex;
+  mutable std::shared_ptr<const State> folded[2];  // convolution-then-norm only, everywhere
+  bool is_folded = false;
+
+  explicit State(Graph g) : graph(std::move(g)) {}
+  /// The same with another graph; caches start empty.
+  std::shared_ptr<State> with_graph(Graph g) const {
+    auto copy = std::make_shared<State>(std::move(g));
+    copy->output = output;
+    copy->preprocessing = preprocessing;
+    copy->labels = labels;
+    copy->device = device;
+    copy->dtype = dtype;
+    copy->is_folded = is_folded;
+    copy->find_logits();
+    return copy;
+  }
+  void find_logits();
+};
+
+namespace {
+
+bool is_view(const std::string& op) {
+  return op == "Identity" || op == "Flatten" || op == "Reshape" || op == "Squeeze";
+}
+
+/// Weights where and how the executor wants them: floating point in `dtype` on `device`, and
+/// convolution weights channels_last on the CPU in float, the layout oneDNN is fastest with.
+Draft prepare(Draft draft, c10::Device device, at::ScalarType dtype) {
+  std::set<std::string> convolution_weights;
+  for (const auto& node : draft.nodes) {
+    if (node.op == "Conv" && node.inputs.size() > 1) convolution_weights.insert(node.inputs[1]);
+  }
+  for (auto& [name, tensor] : draft.constants) {
+    if (!tensor.is_floating_point()) continue;
+    tensor = tensor.to(device, dtype);
+    if (tensor.dim() == 4 && convolution_weights.contains(name)) {
+      tensor =
+          tensor.contiguous(device.is_cpu() && dtype == at::kFloat ? at::MemoryFormat::ChannelsLast
+                                                                   : at::MemoryFormat::Contiguous);
+    }
+  }
+  return draft;
+}
+
+}  // namespace
+
+void Model::State::find_logits() {
+  ValueId at = graph.outputs().front();
+  logits = at;
+  while (const NodeId producer = graph.value(at).producer) {
+    const Node& node = graph.node(producer);
+    if (node.op == "Softmax" || node.op == "LogSoftmax" || node.op == "Sigmoid") {
+      logits = node.inputs.front();
+      if (node.op == "Sigmoid") output = OutputKind::MultiLabel;
+      return;
+    }
+    if (!is_view(node.op)) return;
+    at = node.inputs.front();
+  }
+}
+
+Model::Model(Graph graph) {
+  auto state = std::make_shared<State>(Graph(prepare(graph.draft(), c10::kCPU, at::kFloat)));
+  state->find_logits();
+  state_ = std::move(state);
+}
+
+Model Model::from_onnx(const std::string& path) {
+  return in_context([&] { return concat("import \"", path, "\""); },
+                    [&] { return Model(Graph(import_passes(read_onnx(path)))); });
+}
+
+const Graph& Model::graph() const { return state_->graph; }
+ValueId Model::input() const { return state_->graph.inputs().front(); }
+ValueId Model::logits() const { return state_->logits; }
+OutputKind Model::output_kind() const { return state_->output; }
+const Preprocessing& Model::preprocessing() const { return state_->preprocessing; }
+const std::vector<std::string>& Model::labels() const { return state_->labels; }
+c10::Device Model::device() const { return state_->device; }
+at::ScalarType Model::dtype() const { return state_->dtype; }
+WeightCache& Model::cache() const { return *state_->cache; }
+
+std::vector<std::int64_t> Model::input_shape() const {
+  const auto& shape = graph().value(input()).info.shape;
+  return shape.size() == 4 ? std::vector<std::int64_t>(shape.begin() + 1, shape.end())
+                           : std::vector<std::int64_t>{-1, -1, -1};
+}
+
+Model Model::with_preprocessing(Preprocessing preprocessing) const {
+  auto copy = state_->with_graph(state_->graph);
+  copy->preprocessing = std::move(preprocessing);
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::with_labels(std::vector<std::string> labels) const {
+  auto copy = state_->with_graph(state_->graph);
+  copy->labels = std::move(labels);
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::with_output(OutputKind kind) const {
+  auto copy = state_->with_graph(state_->graph);
+  copy->output = kind;
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::to(c10::Device device) const {
+  if (device == state_->device) return *this;
+  if (device.is_cuda() && !at::hasCUDA()) {
+    fail(ErrorCode::Device, "device \"", device.str(),
+         "\" is not available: this libtorch sees no CUDA; use --device cpu");
+  }
+  auto copy = state_->with_graph(Graph(prepare(state_->graph.draft(), device, state_->dtype)));
+  copy->device = device;
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::to(at::ScalarType dtype) const {
+  if (dtype == state_->dtype) return *this;
+  if (dtype != at::kFloat && dtype != at::kDouble) {
+    fail(ErrorCode::InvalidArgument, "precision must be float32 or float64");
+  }
+  auto copy = state_->with_graph(Graph(prepare(state_->graph.draft(), state_->device, dtype)));
+  copy->dtype = dtype;
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::folded(bool everywhere) const {
+  if (state_->is_folded) return *this;
+  const std::scoped_lock lock(state_->folded_mutex);
+  auto& made = state_->folded[everywhere ? 1 : 0];
+  if (!made) {
+    Draft draft = fold_batch_norm(state_->graph.draft(), everywhere);
+    auto copy = state_->with_graph(Graph(prepare(std::move(draft), state_->device, state_->dtype)));
+    copy->is_folded = true;
+    made = std::move(copy);
+  }
+  return Model(made);
+}
+
+namespace {
+
+/// Checks x against the declared input and brings it to the model's device, type and layout.
+Tensor checked_input(const Model& model, const Tensor& x) {
+  if (!x.defined() || x.dim() < 1 || x.numel() == 0) {
+    fail(ErrorCode::BadInput, "the input tensor is empty");
+  }
+  const ValueInfo& info = model.graph().value(model.input()).info;
+  bool fits = !info.has_shape || info.shape.size() == static_cast<std::size_t>(x.dim());
+  for (std::size_t i = 0; fits && info.has_shape && i < info.shape.size(); ++i) {
+    fits = info.shape[i] < 0 || info.shape[i] == x.size(static_cast<std::int64_t>(i));
+  }
+  if (!fits) {
+    std::string wanted;
+    for (std::size_t i = 0; i < info.shape.size(); ++i) {
+      wanted += i ? ", " : "";
+      wanted += info.shape[i] >= 0 ? std::to_string(info.shape[i]) : std::string("any");
+    }
+    fail(ErrorCode::BadInput, "the input has shape ", x.sizes(), ", the model takes [", wanted, "]",
+         x.dim() == 4 && info.shape.size() == 4 && info.shape[0] > 0 && info.shape[0] != x.size(0)
+             ? "; its batch size is fixed: explain inputs in that number"
+             : "");
+  }
+  Tensor input = x.to(model.device(), model.dtype());
+  if (!at::isfinite(input).all().item<bool>()) {
+    fail(ErrorCode::Numerical, "the input holds NaN or infinity");
+  }
+  if (input.dim() == 4 && model.device().is_cpu() && model.dtype() == at::kFloat) {
+    input = input.contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  return input;
+}
+
+}  // namespace
+
+Tape Model::run(const Tensor& x, Keep keep) const {
+  if (keep == Keep::Outputs) return run(x, std::vector<ValueId>{});
+  return Tape(run_graph(graph(), checked_input(*this, x), nullptr));
+}
+
+Tape Model::run(const Tensor& x, const std::vector<ValueId>& keep) const {
+  KeepMask mask(graph().values().size(), false);
+  for (ValueId id : graph().outputs()) mask[static_cast<std::size_t>(id.index)] = true;
+  mask[static_cast<std::size_t>(logits().index)] = true;
+  for (ValueId id : keep) mask[static_cast<std::size_t>(id.index)] = true;
+  return Tape(run_graph(graph(), checked_input(*this, x), &mask));
+}
+
+std::size_t Tape::bytes(const Graph& graph) const {
+  std::size_t total = 0;
+  for (std::size_t v = 0; v < values_.size(); ++v) {
+    if (values_[v].defined() && !graph.values()[v].constant.defined()) total += values_[v].nbytes();
+  }
+  return total;
+}
+
+}  // namespace limn

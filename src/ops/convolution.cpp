@@ -1,0 +1,96 @@
+// See convolution.h. Per-sample weights and weight gradients go sample by sample: each call is a
+// dense convolution, which libtorch's CPU kernels run faster than one with many groups.
+#include "ops/convolution.h"
+
+#include "ops/linear_support.h"
+
+namespace limn {
+
+Tensor Convolution::forward(const Tensor& x, const Tensor& w, const Tensor& b) const {
+  const Tensor padded = pad_input.empty() ? x : at::constant_pad_nd(x, pad_input);
+  if (pad_output.empty()) {
+    return at::convolution(padded, w, b, stride, padding, dilation, transposed, output_padding,
+                           groups);
+  }
+  const Tensor z = at::constant_pad_nd(
+      at::convolution(padded, w, {}, stride, padding, dilation, transposed, output_padding, groups),
+      pad_output);
+  if (!b.defined()) return z;
+  Sizes sizes(w.sizes().size() - 1, 1);
+  sizes[0] = -1;
+  return z + b.reshape(sizes);
+}
+
+std::pair<Tensor, Tensor> Convolution::backward(const Tensor& s, const Tensor& x, const Tensor& w,
+                                                bool want_x, bool want_w) const {
+  const Tensor padded = pad_input.empty() ? x : at::constant_pad_nd(x, pad_input);
+  const Tensor cropped = pad_output.empty() ? s : at::constant_pad_nd(s, negated(pad_output));
+  auto [grad_x, grad_w, grad_b] =
+      at::convolution_backward(cropped, padded, w, c10::nullopt, stride, padding, dilation,
+                               transposed, output_padding, groups, {want_x, want_w, false});
+  if (want_x && !pad_input.empty()) grad_x = at::constant_pad_nd(grad_x, negated(pad_input));
+  return {grad_x, grad_w};
+}
+
+ConvolutionView::ConvolutionView(Convolution convolution, const Tensor& x, const Tensor& w,
+                                 const Tensor& b)
+    : convolution_(std::move(convolution)),
+      x_sizes_(x.sizes().vec()),
+      format_(x.suggest_memory_format()) {
+  weight_ = w;
+  if (!b.defined()) return;
+  Sizes sizes(x_sizes_.size() - 1, 1);
+  sizes[0] = -1;
+  bias_ = b.reshape(sizes);
+}
+
+Tensor ConvolutionView::apply(const Tensor& x, const Tensor& w, const Tensor& b) const {
+  const std::int64_t channels =
+      convolution_.transposed ? weight_.size(1) * convolution_.groups : weight_.size(0);
+  const bool plain =
+      b.defined() && b.dim() == x.dim() - 1 && b.numel() == channels && b.size(0) == channels;
+  const Tensor fused = plain ? b.reshape({-1}) : Tensor();
+  Tensor z;
+  if (w.dim() == weight_.dim()) {
+    z = convolution_.forward(x, w, fused);
+  } else {
+    Tensors parts;
+    for (std::int64_t n = 0; n < x.size(0); ++n) {
+      parts.push_back(convolution_.forward(x.narrow(0, n, 1), w[n % w.size(0)], fused));
+    }
+    z = at::cat(parts);
+  }
+  return b.defined() && !plain ? z + b : z;
+}
+
+Tensor ConvolutionView::pull_x(const Tensor& s, const Tensor& w) const {
+  Sizes sizes = x_sizes_;
+  const bool shared = w.dim() == weight_.dim();
+  sizes[0] = shared ? s.size(0) : 1;
+  const Tensor x = at::empty(sizes, s.options(), format_);
+  if (shared) return convolution_.backward(s, x, w, true, false).first;
+  Tensors parts;
+  for (std::int64_t n = 0; n < s.size(0); ++n) {
+    parts.push_back(
+        convolution_.backward(s.narrow(0, n, 1), x, w[n % w.size(0)], true, false).first);
+  }
+  return at::cat(parts);
+}
+
+Tensor ConvolutionView::pull_w(const Tensor& x, const Tensor& s) const {
+  Tensors parts;
+  for (std::int64_t n = 0; n < s.size(0); ++n) {
+    parts.push_back(
+        convolution_
+            .backward(s.narrow(0, n, 1), x.narrow(0, n % x.size(0), 1), weight_, false, true)
+            .second);
+  }
+  return at::stack(parts);
+}
+
+bool ConvolutionView::is_pointwise() const {
+  const auto kernel = weight_.sizes().slice(2);
+  return std::all_of(kernel.begin(), kernel.end(), [](auto size) { return size == 1; });
+}
+
+}  // namespace limn

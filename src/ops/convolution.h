@@ -1,0 +1,40 @@
+// What Conv and ConvTranspose share: libtorch's convolution with explicit pads around it.
+#pragma once
+#include "ops/linear_view.h"
+#include "ops/window.h"
+
+namespace limn {
+
+/// z = pad_output(convolution(pad_input(x), w)) + b. Pads are in the order of constant_pad_nd and
+/// empty where the kernel's own symmetric padding does.
+struct Convolution {
+  Sizes stride, padding, dilation, output_padding;
+  Sizes pad_input, pad_output;
+  std::int64_t groups = 1;
+  bool transposed = false;
+
+  /// `b` is [C], or undefined.
+  Tensor forward(const Tensor& x, const Tensor& w, const Tensor& b) const;
+  /// Gradients of x and w (undefined where not wanted). `x` gives shape and memory format; its
+  /// numbers are read for the weight gradient only.
+  std::pair<Tensor, Tensor> backward(const Tensor& s, const Tensor& x, const Tensor& w, bool want_x,
+                                     bool want_w) const;
+};
+
+/// Weight [O, C/groups, kernel...] (Conv) or [C, O/groups, kernel...] (ConvTranspose), bias
+/// [O, 1, ...].
+class ConvolutionView : public LinearView {
+ public:
+  ConvolutionView(Convolution convolution, const Tensor& x, const Tensor& w, const Tensor& b);
+  Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const override;
+  Tensor pull_x(const Tensor& s, const Tensor& w) const override;
+  Tensor pull_w(const Tensor& x, const Tensor& s) const override;
+  bool is_pointwise() const override;
+
+ private:
+  Convolution convolution_;
+  Sizes x_sizes_;
+  at::MemoryFormat format_;
+};
+
+}  // namespace limn

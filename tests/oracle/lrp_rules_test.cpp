@@ -1,0 +1,264 @@
+// Each LRP rule on each linear operator against its matrix form: the operator's Jacobian M and the
+// formula written out with plain loops in float64.
+#include "rules/lrp_rules.h"
+
+#include "limn/error.h"
+#include "rules/basic_rules.h"
+#include "rules/walk.h"
+#include "support/support.h"
+
+namespace limn {
+namespace {
+
+/// z = M x + b with everything as plain vectors.
+struct Matrix {
+  std::vector<std::vector<double>> m;
+  std::vector<double> x, b, z, r;
+};
+
+using Formula = std::function<std::vector<double>(const Matrix&)>;
+
+double st(double z, double epsilon) { return z >= 0 ? z + epsilon : z - epsilon; }
+double pos(double v) { return v > 0 ? v : 0; }
+double neg(double v) { return v < 0 ? v : 0; }
+
+/// R_j = sum_k share(j, k) R_k / st(sum_j share(j, k) + bias(k)).
+std::vector<double> redistribute(const Matrix& a, double stabilizer,
+                                 const std::function<double(std::size_t, std::size_t)>& share,
+                                 const std::function<double(std::size_t)>& bias) {
+  std::vector<double> out(a.x.size(), 0);
+  for (std::size_t k = 0; k < a.r.size(); ++k) {
+    double z = bias(k);
+    for (std::size_t j = 0; j < out.size(); ++j) z += share(j, k);
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      out[j] += share(j, k) * a.r[k] / st(z, stabilizer);
+    }
+  }
+  return out;
+}
+
+std::vector<double> epsilon(const Matrix& a, double e) {
+  return redistribute(
+      a, e, [&](auto j, auto k) { return a.x[j] * a.m[k][j]; }, [&](auto k) { return a.b[k]; });
+}
+
+std::vector<double> signed_part(const Matrix& a, bool positive, double e) {
+  const auto part = positive ? pos : neg;
+  return redistribute(
+      a, e, [&](auto j, auto k) { return part(a.x[j] * a.m[k][j]); },
+      [&](auto k) { return part(a.b[k]); });
+}
+
+std::vector<double> alpha_beta(const Matrix& a, double alpha, double beta, double e) {
+  auto plus = signed_part(a, true, e);
+  const auto minus = signed_part(a, false, e);
+  for (std::size_t j = 0; j < plus.size(); ++j) plus[j] = alpha * plus[j] - beta * minus[j];
+  return plus;
+}
+
+std::vector<double> gamma(const Matrix& a, double g, double e) {
+  std::vector<double> out(a.x.size(), 0);
+  for (std::size_t k = 0; k < a.r.size(); ++k) {
+    if (a.z[k] == 0) continue;
+    const auto favored = a.z[k] > 0 ? pos : neg;
+    double z = a.b[k] + g * favored(a.b[k]);
+    const auto share = [&](std::size_t j) {
+      const double c = a.x[j] * a.m[k][j];
+      return c + g * favored(c);
+    };
+    for (std::size_t j = 0; j < out.size(); ++j) z += share(j);
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] += share(j) * a.r[k] / st(z, e);
+  }
+  return out;
+}
+
+std::vector<double> zbox(const Matrix& a, double low, double high, double e) {
+  return redistribute(
+      a, e,
+      [&](auto j, auto k) {
+        return a.x[j] * a.m[k][j] - low * pos(a.m[k][j]) - high * neg(a.m[k][j]);
+      },
+      [](auto) { return 0.0; });
+}
+
+std::vector<double> wsquare(const Matrix& a, double e) {
+  return redistribute(
+      a, e, [&](auto j, auto k) { return a.m[k][j] * a.m[k][j]; },
+      [&](auto k) { return a.b[k] * a.b[k]; });
+}
+
+std::vector<double> flat(const Matrix& a, double e) {
+  return redistribute(
+      a, e, [&](auto j, auto k) { return a.m[k][j] != 0 ? 1.0 : 0.0; }, [](auto) { return 0.0; });
+}
+
+std::vector<double> to_vector(const Tensor& t) {
+  const Tensor flat_t = t.to(at::kDouble).contiguous();
+  const double* data = flat_t.data_ptr<double>();
+  return {data, data + flat_t.numel()};
+}
+
+struct Layer {
+  std::string name;
+  Draft draft;
+  std::vector<std::int64_t> x_shape;
+};
+
+Draft layer_draft(const std::string& op, Attributes attributes, const std::vector<Tensor>& weights,
+                  bool relu) {
+  Draft draft;
+  draft.opset = 13;
+  ValueInfo input, output;
+  input.name = "x";
+  output.name = "z";
+  draft.inputs = {input};
+  draft.outputs = {output};
+  if (relu)
+    draft.nodes.push_back({.name = "relu",
+                           .op = "Relu",
+                           .domain = "",
+                           .opset = 13,
+                           .attributes = {},
+                           .inputs = {"x"},
+                           .outputs = {"x+"}});
+  DraftNode node{.name = "layer",
+                 .op = op,
+                 .domain = "",
+                 .opset = 13,
+                 .attributes = std::move(attributes),
+                 .inputs = {relu ? "x+" : "x"},
+                 .outputs = {"z"}};
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::string name = "w" + std::to_string(i);
+    draft.constants[name] = weights[i];
+    node.inputs.push_back(name);
+  }
+  draft.nodes.push_back(std::move(node));
+  return draft;
+}
+
+std::vector<Layer> layers(bool relu) {
+  const auto random = [](std::vector<std::int64_t> shape) {
+    return at::randn(shape, at::TensorOptions(at::kDouble));
+  };
+  Attributes conv;
+  conv.set("strides", std::vector<std::int64_t>{2, 1});
+  conv.set("pads", std::vector<std::int64_t>{1, 0, 2, 1});
+  conv.set("dilations", std::vector<std::int64_t>{1, 2});
+  Attributes grouped;
+  grouped.set("group", std::int64_t{2});
+  grouped.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+  Attributes gemm;
+  gemm.set("transB", std::int64_t{1});
+  Attributes pool;
+  pool.set("kernel_shape", std::vector<std::int64_t>{2, 2});
+  pool.set("strides", std::vector<std::int64_t>{2, 2});
+  return {
+      {"Conv", layer_draft("Conv", conv, {random({4, 3, 3, 2}), random({4})}, relu), {2, 3, 5, 6}},
+      {"grouped Conv",
+       layer_draft("Conv", grouped, {random({4, 1, 3, 3}), random({4})}, relu),
+       {1, 2, 4, 5}},
+      {"Gemm", layer_draft("Gemm", gemm, {random({3, 7}), random({3})}, relu), {2, 7}},
+      {"MatMul", layer_draft("MatMul", {}, {random({7, 3})}, relu), {2, 7}},
+      {"AveragePool", layer_draft("AveragePool", pool, {}, relu), {1, 2, 4, 4}},
+  };
+}
+
+/// Runs the rule on the layer and the formula on each sample's matrix form; compares.
+void check(const Rule& rule, const Formula& formula, bool weighted_only = false) {
+  for (bool relu : {false, true}) {
+    for (const auto& layer : layers(relu)) {
+      if (weighted_only && layer.name == "AveragePool") continue;
+      SCOPED_TRACE(rule.name + " on " + layer.name + (relu ? " behind ReLU" : ""));
+      const Model model = Model(Graph(layer.draft)).to(at::kDouble);
+      const Tensor x = at::randn(layer.x_shape, at::TensorOptions(at::kDouble));
+      const Tape tape = model.run(x);
+      const ValueId in = model.graph().at(relu ? "x+" : "x"), out = model.graph().at("z");
+      const Tensor z = tape[out];
+      // Two seeds at once, one with zeros, as maps of several classes have.
+      std::vector<std::int64_t> shape = z.sizes().vec();
+      shape.insert(shape.begin(), 2);
+      const Tensor seeds = at::randn(shape, x.options()) * (at::rand(shape, x.options()) > 0.3);
+      RuleBook book;
+      book.kind(OpKind::Activation, pass_rule()).kind(OpKind::Linear, rule);
+      const auto result =
+          walk(model, tape, book,
+               {.seeds = {{out, seeds}}, .at = {in}, .fallback_gradient = false, .trace = false});
+      const Node& node = model.graph().nodes().back();
+      for (std::int64_t n = 0; n < x.size(0); ++n) {
+        Matrix a;
+        const Tensor xn = tape[in].slice(0, n, n + 1);
+        const auto run = [&](const Tensor& t) {
+          Tensors inputs = {t};
+          for (std::size_t i = 1; i < node.inputs.size(); ++i)
+            inputs.push_back(tape[node.inputs[i]]);
+          return to_vector(node.spec->forward(node, inputs).front());
+        };
+        a.x = to_vector(xn);
+        a.b = run(at::zeros_like(xn));
+        a.z = run(xn);
+        a.m.assign(a.z.size(), std::vector<double>(a.x.size()));
+        for (std::size_t j = 0; j < a.x.size(); ++j) {
+          Tensor unit = at::zeros_like(xn).contiguous();
+          unit.view({-1})[static_cast<std::int64_t>(j)] = 1;
+          const auto column = run(unit);
+          for (std::size_t k = 0; k < a.z.size(); ++k) a.m[k][j] = column[k] - a.b[k];
+        }
+        // Differences of two sums leave rounding where a weight is absent.
+        for (auto& row : a.m) {
+          for (double& w : row) w = std::abs(w) < 1e-12 ? 0 : w;
+        }
+        for (std::int64_t s = 0; s < 2; ++s) {
+          a.r = to_vector(seeds[s][n]);
+          const std::vector<double> expected = formula(a);
+          const Tensor want = at::tensor(expected, at::kDouble).reshape(xn.sizes());
+          EXPECT_LT(testing::relative_error(result.relevance.at(in)[s][n].unsqueeze(0), want),
+                    1e-9);
+        }
+      }
+    }
+  }
+}
+
+TEST(LrpRules, MatchTheirMatrixForm) {
+  at::manual_seed(3);
+  check(epsilon_rule(0.01), [](const Matrix& a) { return epsilon(a, 0.01); });
+  check(norm_rule(1e-6), [](const Matrix& a) { return epsilon(a, 1e-6); });
+  check(zplus_rule(1e-6), [](const Matrix& a) { return signed_part(a, true, 1e-6); });
+  check(gamma_rule(0.25, 1e-6), [](const Matrix& a) { return gamma(a, 0.25, 1e-6); });
+  check(gamma_rule(100, 1e-6), [](const Matrix& a) { return gamma(a, 100, 1e-6); });
+  check(alpha_beta_rule(2, 1, 1e-6), [](const Matrix& a) { return alpha_beta(a, 2, 1, 1e-6); });
+  check(alpha_beta_rule(1, 0, 1e-6), [](const Matrix& a) { return alpha_beta(a, 1, 0, 1e-6); });
+  check(zbox_rule({-2}, {3}, 1e-6), [](const Matrix& a) { return zbox(a, -2, 3, 1e-6); });
+}
+
+TEST(LrpRules, WeightRulesMatchTheirMatrixForm) {
+  at::manual_seed(4);
+  check(
+      wsquare_rule(1e-6), [](const Matrix& a) { return wsquare(a, 1e-6); }, true);
+  check(
+      flat_rule(1e-6), [](const Matrix& a) { return flat(a, 1e-6); }, true);
+}
+
+TEST(LrpRules, GradientIsTheTransposedJacobian) {
+  at::manual_seed(5);
+  check(gradient_rule(), [](const Matrix& a) {
+    std::vector<double> out(a.x.size(), 0);
+    for (std::size_t k = 0; k < a.r.size(); ++k) {
+      for (std::size_t j = 0; j < out.size(); ++j) out[j] += a.m[k][j] * a.r[k];
+    }
+    return out;
+  });
+}
+
+TEST(LrpRules, ZBoxWithoutBoundsSaysWhatToGive) {
+  try {
+    zbox_rule({}, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("low=[...]"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace limn
