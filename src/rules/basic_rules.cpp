@@ -2,13 +2,9 @@
 #include "rules/basic_rules.h"
 
 #include "limn/error.h"
+#include "rules/elementwise.h"
 
 namespace limn {
-
-Tensor stabilized(const Tensor& z, double epsilon) {
-  return z +
-         at::where(z >= 0, at::full({}, epsilon, z.options()), at::full({}, -epsilon, z.options()));
-}
 
 Tensor safe_divide(const Tensor& a, const Tensor& b) {
   const Tensor zero = b == 0;
@@ -85,7 +81,7 @@ Rule pass_rule() {
 
 Rule join_rule(double stabilizer) {
   return {"norm", [stabilizer](const Step& step, const Tensors& r_out) {
-            const Tensor s = r_out.front() / stabilized(step.out(), stabilizer);
+            const Tensor s = divide_stabilized(r_out.front(), step.out(), stabilizer);
             const std::size_t count = step.node.inputs.size();
             Tensors result(count);
             for (std::size_t i = 0; i < count; ++i) {
@@ -129,7 +125,7 @@ Rule product_rule(bool gate_half, double stabilizer) {
       return result;
     }
     // Matrix products: epsilon rule in each factor, weighted by its share.
-    const Tensors gradient = pull_gradient(step, {r / stabilized(step.out(), stabilizer)});
+    const Tensors gradient = pull_gradient(step, {divide_stabilized(r, step.out(), stabilizer)});
     for (std::size_t i = 0; i < gradient.size(); ++i) {
       if (gradient[i].defined() && share(i) > 0) result[i] = gradient[i] * step.in(i)*share(i);
     }

@@ -21,8 +21,6 @@ Rule flat_window_rule();
 
 // Helpers for rules.
 
-/// z + epsilon sgn(z) with sgn(0) = 1.
-Tensor stabilized(const Tensor& z, double epsilon);
 /// a / b where b != 0, else 0.
 Tensor safe_divide(const Tensor& a, const Tensor& b);
 /// A(w)^T s for s with the leading seed axis.

@@ -5,6 +5,7 @@
 #include "limn/error.h"
 #include "model/weight_cache.h"
 #include "rules/basic_rules.h"
+#include "rules/elementwise.h"
 
 namespace limn {
 namespace {
@@ -29,11 +30,16 @@ struct Signs {
   }
 };
 
+/// a * x; in place where a, a fresh result, owns its memory (pools pull expanded views).
+Tensor times(Tensor a, const Tensor& x) {
+  return a.is_non_overlapping_and_dense() ? a.mul_(x) : a * x;
+}
+
 /// x+ A(w1)^T s + x- A(w2)^T s.
 Tensor spread(const LinearView& view, const Signs& x, const Tensor& s, const Tensor& w1,
               const Tensor& w2) {
-  Tensor r = x.plus * pull(view, s, w1);
-  if (x.minus.defined()) r = r + x.minus * pull(view, s, w2);
+  Tensor r = times(pull(view, s, w1), x.plus);
+  if (x.minus.defined()) r.add_(times(pull(view, s, w2), x.minus));
   return r;
 }
 
@@ -77,8 +83,8 @@ Tensor WeightParts::pull_minus(const Tensor& s) const {
 Rule epsilon_rule(double epsilon) {
   return {"epsilon(" + number(epsilon) + ")", [epsilon](const Step& step, const Tensors& r_out) {
             const auto view = step.view();
-            const Tensor s = r_out.front() / stabilized(step.out(), epsilon);
-            return only(step, step.x() * pull(*view, s, view->weight()));
+            const Tensor s = divide_stabilized(r_out.front(), step.out(), epsilon);
+            return only(step, times(pull(*view, s, view->weight()), step.x()));
           }};
 }
 
@@ -97,60 +103,60 @@ Rule gamma_rule(double gamma, double stabilizer) {
     const auto w_plus = parts.plus_gamma(gamma);
     const auto w_minus = x.minus.defined() ? parts.minus_gamma(gamma) : Tensor();
     const Tensor b_plus = b.defined() ? b + gamma * positive_part(b) : b;
-    const Tensor above = r * (z > 0);
     const Tensor z_plus = forward(*view, x, w_plus, w_minus, b_plus);
-    Tensor result = spread(*view, x, above / stabilized(z_plus, stabilizer), w_plus, w_minus);
+    const Tensor above = divide_stabilized_where(r, z_plus, z, true, stabilizer);
+    Tensor result = spread(*view, x, above, w_plus, w_minus);
     // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
-    const Tensor below = r * (z < 0);
-    if (below.ne(0).any().item<bool>()) {
+    if (any_below_zero(r, z)) {
       const auto v_minus = parts.minus_gamma(gamma);
       const Tensor b_minus = b.defined() ? b + gamma * negative_part(b) : b;
       const Tensor z_minus = forward(*view, x, v_minus, w_plus, b_minus);
-      result = result + spread(*view, x, below / stabilized(z_minus, stabilizer), v_minus, w_plus);
+      const Tensor below = divide_stabilized_where(r, z_minus, z, false, stabilizer);
+      result.add_(spread(*view, x, below, v_minus, w_plus));
     }
     return only(step, result);
   };
   return {"gamma(" + number(gamma) + ")", apply};
 }
 
+namespace {
+
+/// x+ A(w+)^T s + x- A(w-)^T s (positive) or x+ A(w-)^T s + x- A(w+)^T s, with
+/// s = R / st(the same contributions summed, plus the bias of that sign).
+Tensor signed_share(const Step& step, const LinearView& view, const Signs& x, const Tensor& r,
+                    bool positive, double stabilizer) {
+  const WeightParts parts(step, view);
+  const bool needs_minus = !positive || x.minus.defined();
+  const bool needs_plus = positive || x.minus.defined();
+  const Tensor w_plus = needs_plus ? parts.plus() : Tensor();
+  const Tensor w_minus = needs_minus ? parts.minus() : Tensor();
+  const Tensor b = positive ? positive_part(view.bias()) : negative_part(view.bias());
+  const Tensor z = forward(view, x, positive ? w_plus : w_minus, positive ? w_minus : w_plus, b);
+  const Tensor s = divide_stabilized(r, z, stabilizer);
+  Tensor result = times(positive ? pull(view, s, w_plus) : parts.pull_minus(s), x.plus);
+  if (x.minus.defined()) {
+    result.add_(times(positive ? parts.pull_minus(s) : pull(view, s, w_plus), x.minus));
+  }
+  return result;
+}
+
+}  // namespace
+
 Rule zplus_rule(double stabilizer) {
   return {"z+", [stabilizer](const Step& step, const Tensors& r_out) {
             const auto view = step.view();
-            const WeightParts parts(step, *view);
-            const Signs x(step);
-            const Tensor w_plus = parts.plus();
-            Tensor z = view->apply(x.plus, w_plus, positive_part(view->bias()));
-            if (x.minus.defined()) z = z + view->apply(x.minus, parts.minus(), {});
-            const Tensor s = r_out.front() / stabilized(z, stabilizer);
-            Tensor r = x.plus * pull(*view, s, w_plus);
-            if (x.minus.defined()) r = r + x.minus * parts.pull_minus(s);
-            return only(step, r);
+            return only(step,
+                        signed_share(step, *view, Signs(step), r_out.front(), true, stabilizer));
           }};
 }
 
 Rule alpha_beta_rule(double alpha, double beta, double stabilizer) {
   const auto apply = [alpha, beta, stabilizer](const Step& step, const Tensors& r_out) {
     const auto view = step.view();
-    const WeightParts parts(step, *view);
     const Signs x(step);
-    const Tensor &b = view->bias(), &r = r_out.front();
-    const Tensor w_plus = parts.plus();
-    Tensor result;
-    if (alpha != 0) {
-      Tensor z = view->apply(x.plus, w_plus, positive_part(b));
-      if (x.minus.defined()) z = z + view->apply(x.minus, parts.minus(), {});
-      const Tensor s = r / stabilized(z, stabilizer);
-      result = x.plus * pull(*view, s, w_plus);
-      if (x.minus.defined()) result = result + x.minus * parts.pull_minus(s);
-      result = alpha * result;
-    }
+    Tensor result = signed_share(step, *view, x, r_out.front(), true, stabilizer).mul_(alpha);
     if (beta != 0) {
-      Tensor z = view->apply(x.plus, parts.minus(), negative_part(b));
-      if (x.minus.defined()) z = z + view->apply(x.minus, w_plus, {});
-      const Tensor s = r / stabilized(z, stabilizer);
-      Tensor against = x.plus * parts.pull_minus(s);
-      if (x.minus.defined()) against = against + x.minus * pull(*view, s, w_plus);
-      result = result.defined() ? result - beta * against : -beta * against;
+      result.sub_(signed_share(step, *view, x, r_out.front(), false, stabilizer), beta);
     }
     return only(step, result);
   };
@@ -190,7 +196,7 @@ Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabili
     const Tensor w_plus = parts.plus(), w_minus = parts.minus();
     const Tensor z = view->apply(x, view->weight(), {}) - view->apply(l, w_plus, {}) -
                      view->apply(h, w_minus, {});
-    const Tensor s = r_out.front() / stabilized(z, stabilizer);
+    const Tensor s = divide_stabilized(r_out.front(), z, stabilizer);
     return only(step, x * pull(*view, s, view->weight()) - l * pull(*view, s, w_plus) -
                           h * pull(*view, s, w_minus));
   };
@@ -203,7 +209,7 @@ namespace {
 Tensors spread_weights(const Step& step, const LinearView& view, const Tensor& r, const Tensor& v,
                        const Tensor& c, double stabilizer) {
   const Tensor z = view.apply(at::ones_like(step.x().slice(0, 0, 1)), v, c);
-  const Tensor s = r / stabilized(z, stabilizer);
+  const Tensor s = divide_stabilized(r, z, stabilizer);
   return only(step, pull(view, s, v));
 }
 

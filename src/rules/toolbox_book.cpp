@@ -2,6 +2,7 @@
 #include "limn/error.h"
 #include "rules/basic_rules.h"
 #include "rules/composites.h"
+#include "rules/elementwise.h"
 #include "rules/lrp_rules.h"
 #include "rules/reference_books.h"
 
@@ -25,7 +26,8 @@ double window_size(const Step& step) {
 Rule epsilon_layer(double epsilon, bool pool) {
   return {"toolbox epsilon", [epsilon, pool](const Step& step, const Tensors& r_out) {
             const double window = pool ? window_size(step) : 1;
-            const Tensor s = window * r_out.front() / stabilized(window * step.out(), epsilon);
+            const Tensor s =
+                divide_stabilized(window * r_out.front(), window * step.out(), epsilon);
             const auto view = step.view();
             return only(step, step.x() * pull(*view, s, view->weight()));
           }};
