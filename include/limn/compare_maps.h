@@ -1,0 +1,23 @@
+// How alike two maps are.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "limn/tensor.h"
+
+namespace limn {
+
+struct MapComparison {
+  double cosine = 0;                ///< of all values as one vector, -1..1
+  double rank_correlation = 0;      ///< Spearman's, ties share their mean rank, -1..1
+  double largest_difference = 0;    ///< max |a - b|
+  double relative_difference = 0;   ///< that over max(|a|, |b|)
+  double ssim = 0;                  ///< structural similarity, mean over maps, 1 where equal
+  std::vector<std::int64_t> place;  ///< index of the largest difference
+};
+
+/// Two tensors of the same shape, the last two axes being height and width. Throws BadInput,
+/// Numerical.
+MapComparison compare_maps(const Tensor& first, const Tensor& second);
+
+}  // namespace limn

@@ -1,0 +1,73 @@
+// Maps as pictures: color maps, heat maps with a color bar, overlays, comparison grids.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "limn/tensor.h"
+
+namespace limn {
+
+/// `red-blue` (default for signed maps), `seismic`, `bwr`, `coldnhot`; `inferno` (default for
+/// others), `viridis`, `magma`, `cividis`, `turbo`, `jet`, `gray`. One sentence each.
+struct ColormapInfo {
+  std::string name, summary;
+  bool diverging = false;  ///< its middle means zero
+};
+const std::vector<ColormapInfo>& colormaps();
+/// uint8 [256, 3]; throws NotFound with the nearest names.
+Tensor colormap_table(const std::string& name);
+
+/// How the values of one map become colors.
+struct MapStyle {
+  std::string colormap;
+  std::string rule;  ///< `max`, `p99.5` or a number: what `high` was chosen by
+  double low = 0;    ///< -high where the map is signed, else 0
+  double high = 1;   ///< values beyond are drawn as the last color; the raw map is never changed
+  bool clipped = false;
+  /// What a reader must be told: a constant map, only negative values, values that are not numbers.
+  std::string words;
+  bool constant = false;
+};
+
+/// Chooses colors for `map` [h, w]. An empty `colormap` is `red-blue` for signed maps and `inferno`
+/// for others (a map with negative values counts as signed). `rule`: `max` of |map|, `p` and a
+/// percentile of |map| in (0, 100], or a number above 0. Throws InvalidArgument, NotFound.
+MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colormap = "",
+                   const std::string& rule = "max");
+
+/// uint8 [h, w, 3].
+Tensor color_map(const Tensor& map, const MapStyle& style);
+/// uint8 [h, w, 4]: colors that are the more opaque the stronger the value, for overlays.
+Tensor color_layer(const Tensor& map, const MapStyle& style);
+/// The map with a color bar and numbers; small maps are enlarged to be readable.
+Tensor heatmap_figure(const Tensor& map, const MapStyle& style);
+/// The map over the picture (uint8 [h, w, 3], same size), drawn the stronger the larger |value|;
+/// `opacity` 0..1. Small pictures are enlarged.
+Tensor overlay_figure(const Tensor& picture, const Tensor& map, const MapStyle& style,
+                      double opacity = 0.85);
+
+/// One cell of a comparison.
+struct GridCell {
+  Tensor map;  ///< [h, w], same size as the row's picture; undefined leaves the cell empty
+  MapStyle style;
+  std::string caption;
+};
+/// One row: a picture, its label, and a cell per column.
+struct GridRow {
+  Tensor picture;
+  std::string label;
+  std::vector<GridCell> cells;
+};
+struct GridOptions {
+  std::int64_t cell = 224;  ///< width of a cell in pixels
+  bool overlay = false;     ///< draw maps over the picture
+  double opacity = 0.85;
+};
+/// Inputs (and targets) down, methods across, with one color bar for each color map in use.
+Tensor comparison_grid(const std::vector<std::string>& columns, const std::vector<GridRow>& rows,
+                       const GridOptions& options = {});
+
+/// Share of |map| that lies in the strongest `share` of its pixels (0.001: one in a thousand).
+double concentration(const Tensor& map, double share = 0.001);
+
+}  // namespace limn
