@@ -9,6 +9,7 @@
 #include <set>
 
 #include "graph/operator_lookup.h"
+#include "import/onnx_parts.h"
 #include "import/onnx_tensor.h"
 #include "import/wire.h"
 #include "limn/error.h"
@@ -17,25 +18,6 @@ namespace limn {
 namespace {
 
 constexpr int kFirstOpset = 7, kLastOpset = 21;
-constexpr std::size_t kMostAttributes = 256, kMostDimensions = 32;
-
-std::pair<std::string, std::string> read_pair(std::string_view bytes) {
-  std::pair<std::string, std::string> entry;
-  Message message(bytes);
-  while (message.next()) {
-    switch (message.field()) {
-      case 1:
-        entry.first = message.text();
-        break;
-      case 2:
-        entry.second = message.text();
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return entry;
-}
 
 class Reader {
  public:
@@ -48,11 +30,7 @@ class Reader {
   void read_graph(std::string_view bytes);
   void read_initializer(std::string_view bytes);
   void read_node(std::string_view bytes, std::size_t index);
-  void read_attribute(std::string_view bytes, DraftNode& node);
   void add_constant(const DraftNode& node);
-  ValueInfo read_value_info(std::string_view bytes, bool strict);
-  void read_tensor_type(std::string_view bytes, ValueInfo& info, bool strict);
-  void read_shape(std::string_view bytes, ValueInfo& info);
   void set_constant(const std::string& name, Tensor value);
   void check_unreadable() const;
   void name_nodes();
@@ -178,132 +156,13 @@ void Reader::read_initializer(std::string_view bytes) {
 }
 
 void Reader::read_node(std::string_view bytes, std::size_t index) {
-  DraftNode node;
-  std::vector<std::string_view> attributes;
-  Message message(bytes);
-  while (message.next()) {
-    switch (message.field()) {
-      case 1:
-        node.inputs.push_back(message.text());
-        break;
-      case 2:
-        node.outputs.push_back(message.text());
-        break;
-      case 3:
-        node.name = message.text();
-        break;
-      case 4:
-        node.op = message.text();
-        break;
-      case 5:
-        if (attributes.size() == kMostAttributes) {
-          fail(ErrorCode::BadModel, "node ", index, " has more than ", kMostAttributes,
-               " attributes");
-        }
-        attributes.push_back(message.bytes());
-        break;
-      case 7:
-        node.domain = message.text();
-        break;
-      default:
-        message.skip();
-    }
+  DraftNode node = limn::read_node(bytes, index, opsets_, source_);
+  if (node.op != "Constant" || !node.domain.empty()) {
+    draft_.nodes.push_back(std::move(node));
+    return;
   }
-  if (node.domain == "ai.onnx") node.domain.clear();
-  const auto opset = opsets_.find(node.domain);
-  node.opset = opset == opsets_.end() ? 0 : static_cast<int>(opset->second);
-  if (node.op.empty()) fail(ErrorCode::BadModel, "node ", index, " names no operator");
-  in_context(
-      [&] { return concat("node \"", node.name, "\" (", node.op, ", opset ", node.opset, ")"); },
-      [&] {
-        for (const auto attribute : attributes) read_attribute(attribute, node);
-        if (node.op == "Constant" && node.domain.empty()) {
-          add_constant(node);
-        } else {
-          draft_.nodes.push_back(std::move(node));
-        }
-      });
-}
-
-void Reader::read_attribute(std::string_view bytes, DraftNode& node) {
-  enum Kind { kUnknown, kFloat, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
-  std::string name, text;
-  std::int64_t kind = kUnknown, guess = kUnknown, integer = 0;
-  double real = 0;
-  std::string_view tensor;
-  std::vector<double> reals;
-  std::vector<std::int64_t> integers;
-  std::vector<std::string> texts;
-  Message message(bytes);
-  while (message.next()) {
-    switch (message.field()) {
-      case 1:
-        name = message.text();
-        break;
-      case 2:
-        real = message.real();
-        guess = kFloat;
-        break;
-      case 3:
-        integer = message.integer();
-        guess = kInt;
-        break;
-      case 4:
-        text = message.text();
-        guess = kString;
-        break;
-      case 5:
-        tensor = message.bytes();
-        guess = kTensor;
-        break;
-      case 7:
-        message.each_float([&](float value) { reals.push_back(value); });
-        guess = kFloats;
-        break;
-      case 8:
-        message.each_integer([&](std::int64_t value) { integers.push_back(value); });
-        guess = kInts;
-        break;
-      case 9:
-        texts.push_back(message.text());
-        guess = kStrings;
-        break;
-      case 20:
-        kind = message.integer();
-        break;
-      default:
-        message.skip();
-    }
-  }
-  // Files of IR version 1 leave the type out.
-  if (kind == kUnknown) kind = guess;
-  if (node.attributes.has(name)) fail(ErrorCode::BadModel, "attribute \"", name, "\" comes twice");
-  switch (kind) {
-    case kFloat:
-      return node.attributes.set(name, real);
-    case kInt:
-      return node.attributes.set(name, integer);
-    case kString:
-      return node.attributes.set(name, std::move(text));
-    case kFloats:
-      return node.attributes.set(name, std::move(reals));
-    case kInts:
-      return node.attributes.set(name, std::move(integers));
-    case kStrings:
-      return node.attributes.set(name, std::move(texts));
-    case kTensor: {
-      NamedTensor value = in_context([&] { return concat("attribute \"", name, "\""); },
-                                     [&] { return decode_tensor(tensor, source_); });
-      if (value.unreadable.empty()) return node.attributes.set(name, std::move(value.value));
-      if (node.op != "Constant" && node.domain.empty() && find_operator(node.op)) {
-        fail(ErrorCode::Unsupported, "attribute \"", name, "\" is a ", value.unreadable,
-             ", which limn does not read");
-      }
-      return;
-    }
-    default:  // graphs, sparse tensors, types: only operators that limn lacks have them
-      return;
-  }
+  in_context([&] { return concat("node \"", node.name, "\" (Constant)"); },
+             [&] { add_constant(node); });
 }
 
 void Reader::add_constant(const DraftNode& node) {
@@ -329,90 +188,6 @@ void Reader::add_constant(const DraftNode& node) {
     }
   }
   unreadable_.emplace(name, "constant without a numeric value");
-}
-
-ValueInfo Reader::read_value_info(std::string_view bytes, bool strict) {
-  ValueInfo info;
-  std::string_view type;
-  Message message(bytes);
-  while (message.next()) {
-    switch (message.field()) {
-      case 1:
-        info.name = message.text();
-        break;
-      case 2:
-        type = message.bytes();
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return in_context([&] { return concat("value \"", info.name, "\""); },
-                    [&] {
-                      Message kinds(type);
-                      while (kinds.next()) {
-                        if (kinds.field() == 1) {
-                          read_tensor_type(kinds.bytes(), info, strict);
-                        } else if (strict && kinds.field() != 6) {
-                          fail(ErrorCode::Unsupported, "is an input that is no tensor");
-                        } else {
-                          kinds.skip();
-                        }
-                      }
-                      return info;
-                    });
-}
-
-void Reader::read_tensor_type(std::string_view bytes, ValueInfo& info, bool strict) {
-  Message message(bytes);
-  while (message.next()) {
-    if (message.field() == 1) {
-      const std::int64_t type = message.integer();
-      const auto known = scalar_type_of(type);
-      if (!known && strict) {
-        fail(ErrorCode::Unsupported, "is an input of ", onnx_type_name(type),
-             ", which limn does not read");
-      }
-      info.dtype = known.value_or(at::kFloat);
-    } else if (message.field() == 2) {
-      info.has_shape = true;
-      read_shape(message.bytes(), info);
-    } else {
-      message.skip();
-    }
-  }
-}
-
-void Reader::read_shape(std::string_view bytes, ValueInfo& info) {
-  Message message(bytes);
-  while (message.next()) {
-    if (message.field() != 1) {
-      message.skip();
-      continue;
-    }
-    if (info.shape.size() == kMostDimensions) {
-      fail(ErrorCode::BadModel, "has more than ", kMostDimensions, " dimensions");
-    }
-    std::int64_t size = -1;
-    std::string name;
-    Message dim(message.bytes());
-    while (dim.next()) {
-      if (dim.field() == 1) {
-        size = dim.integer();
-        if (size < -1 || size > (std::int64_t{1} << 40)) {
-          fail(ErrorCode::BadModel, "has the dimension ", size);
-        }
-        // Several exporters write 0 or -1 for "any".
-        if (size == 0) size = -1;
-      } else if (dim.field() == 2) {
-        name = dim.text();
-      } else {
-        dim.skip();
-      }
-    }
-    info.shape.push_back(size);
-    info.dim_names.push_back(size >= 0 ? std::string() : std::move(name));
-  }
 }
 
 void Reader::check_unreadable() const {

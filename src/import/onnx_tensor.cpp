@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "import/onnx_parts.h"
 #include "import/wire.h"
 #include "limn/error.h"
 
@@ -44,24 +45,6 @@ struct Header {
   std::vector<std::pair<std::string, std::string>> external;
 };
 
-std::pair<std::string, std::string> read_entry(std::string_view bytes) {
-  std::pair<std::string, std::string> entry;
-  Message message(bytes);
-  while (message.next()) {
-    switch (message.field()) {
-      case 1:
-        entry.first = message.text();
-        break;
-      case 2:
-        entry.second = message.text();
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return entry;
-}
-
 Header read_header(std::string_view bytes) {
   Header header;
   Message message(bytes);
@@ -91,7 +74,7 @@ Header read_header(std::string_view bytes) {
         break;
       case 13: {
         if (header.external.size() >= 16) fail(ErrorCode::BadModel, "too many external entries");
-        header.external.push_back(read_entry(message.bytes()));
+        header.external.push_back(read_pair(message.bytes()));
         break;
       }
       case 14:

@@ -23,6 +23,12 @@ void set_pads(const Node& node, const Sizes& full, const Sizes& spatial, Window&
   }
   for (std::size_t axis = 0; axis < full.size(); ++axis) {
     const std::int64_t total = full[axis] - wanted[axis];
+    // A wish for more than the full result adds places at the end alone.
+    if (total < 0) {
+      window.pad_begin[axis] = 0;
+      window.pad_end[axis] = total;
+      continue;
+    }
     const std::int64_t half = total / 2;
     window.pad_begin[axis] = mode == "SAME_UPPER" ? half : total - half;
     window.pad_end[axis] = total - window.pad_begin[axis];

@@ -103,6 +103,8 @@ TEST(ConvTranspose, OutputShapeAndAutoPadChooseThePads) {
   longer.set("output_shape", Sizes{10, 10});
   longer.set("output_padding", Sizes{2, 1});
   EXPECT_LT(relative_error(run(longer), loop({0, 0, 0, 0}, {2, 1})), kExact);
+  longer.erase("output_padding");
+  EXPECT_LT(relative_error(run(longer), loop({0, 0, 0, 0}, {2, 1})), kExact);
 }
 
 }  // namespace

@@ -208,6 +208,63 @@ TEST(GlobalMaxPool, IsTheMaximum) {
   expect_vjp(node, in, {1});
 }
 
+TEST(LpPool, EqualsPlainLoops) {
+  Dice dice(16);
+  at::manual_seed(16);
+  for (int trial = 0; trial < 30; ++trial) {
+    const auto rank = static_cast<std::size_t>(trial % 3 + 1);
+    const Case c = random_case(dice, rank, trial % 2 == 0);
+    Attributes attributes = attributes_of(c);
+    attributes.set("p", c.power);
+    const Graph graph = one_node("LpPool", 18, attributes, 1);
+    const Node& node = graph.nodes()[0];
+    const Tensors in{random_input(dice, rank)};
+    const auto p = static_cast<double>(c.power);
+    const Box x(in[0]), want(out_sizes_of(c, in[0]));
+    bool empty_window = false;
+    windows(c, in[0], [&](const Sizes& out, const std::vector<Sizes>& inside, std::int64_t) {
+      empty_window = empty_window || inside.empty();
+      for (const Sizes& at : inside) want.at(out) += std::pow(std::abs(x.at(at)), p);
+      want.at(out) = std::pow(want.at(out), 1 / p);
+    });
+    ASSERT_LT(relative_error(node.spec->forward(node, in)[0], want.tensor()), kExact)
+        << "trial " << trial;
+    // Autograd divides 0 by 0 in windows of pads alone.
+    if (!empty_window) expect_vjp(node, in, {1});
+    ASSERT_FALSE(HasFailure()) << "trial " << trial;
+  }
+}
+
+TEST(LpPool, GradientIsZeroWhereTheWindowIs) {
+  Attributes attributes;
+  attributes.set("kernel_shape", Sizes{2});
+  const Graph graph = one_node("LpPool", 18, attributes, 1);
+  const Node& node = graph.nodes()[0];
+  const Tensors in{at::tensor({0.0, 0.0, 3.0}).reshape({1, 1, 3})};
+  const Tensors out = node.spec->forward(node, in), ones{at::ones_like(out[0])};
+  const Tensor grad = node.spec->vjp(node, in, out, ones, std::array<bool, 1>{true})[0];
+  EXPECT_TRUE(at::equal(grad, at::tensor({0.0, 0.0, 1.0}).reshape({1, 1, 3})));
+}
+
+TEST(GlobalLpPool, IsTheNorm) {
+  at::manual_seed(17);
+  for (const std::int64_t p : {1, 2, 3}) {
+    Attributes attributes;
+    attributes.set("p", p);
+    const Graph graph = one_node("GlobalLpPool", 2, attributes, 1);
+    const Node& node = graph.nodes()[0];
+    const Tensors in{random_tensor({2, 3, 4, 2})};
+    const Box x(in[0]), want(Sizes{2, 3, 1, 1});
+    for_each_index({2, 3, 4, 2}, [&](const Sizes& at) {
+      want.at({at[0], at[1], 0, 0}) += std::pow(std::abs(x.at(at)), static_cast<double>(p));
+    });
+    EXPECT_LT(relative_error(node.spec->forward(node, in)[0],
+                             want.tensor().pow(1.0 / static_cast<double>(p))),
+              kExact);
+    expect_vjp(node, in, {1});
+  }
+}
+
 TEST(Pools, SamePadsEqualExplicitOnes) {
   at::manual_seed(15);
   const Tensors in{random_tensor({1, 2, 6, 5})};

@@ -28,8 +28,13 @@ Draft single_node(const std::string& op, int opset, Attributes attributes, std::
                   std::size_t outputs) {
   Draft draft;
   draft.opset = opset;
-  DraftNode node{.name = op, .op = op, .domain = "", .opset = opset,
-                 .attributes = std::move(attributes), .inputs = {}, .outputs = {}};
+  DraftNode node{.name = op,
+                 .op = op,
+                 .domain = "",
+                 .opset = opset,
+                 .attributes = std::move(attributes),
+                 .inputs = {},
+                 .outputs = {}};
   for (std::size_t i = 0; i < inputs; ++i) {
     node.inputs.push_back("in" + std::to_string(i));
     ValueInfo info;

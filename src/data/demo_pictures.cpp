@@ -1,0 +1,17 @@
+// The demo pictures: six of one seed, chosen by eye so that all ten classes appear.
+#include "limn/shapes.h"
+
+namespace limn {
+
+std::vector<ShapesPicture> demo_pictures(int size, TagRule tag) {
+  ShapesOptions options{.seed = 42, .width = size, .height = size};
+  options.min_shapes = options.max_shapes = 2;
+  options.max_distractors = 2;
+  options.tag = tag;
+  options.tag_label = kDemoTagLabel;
+  std::vector<ShapesPicture> pictures;
+  for (int index : {36, 57, 85, 48, 93, 61}) pictures.push_back(shapes_picture(options, index));
+  return pictures;
+}
+
+}  // namespace limn

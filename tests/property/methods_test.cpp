@@ -1,0 +1,191 @@
+// What every method promises, on random networks in float64.
+#include <ATen/CPUGeneratorImpl.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include "limn/method.h"
+#include "support/random_graph.h"
+#include "support/support.h"
+
+namespace limn {
+namespace {
+
+using testing::random_graph;
+using testing::RandomGraphOptions;
+using testing::relative_error;
+
+/// One spec per method, and the composites of LRP, which are methods of their own in all but name.
+std::vector<std::string> specs() {
+  std::vector<std::string> all;
+  for (const auto& entry : methods()) all.push_back(entry.info.name);
+  for (const char* composite : {"epsilon-alpha2-beta1", "epsilon-plus-flat", "epsilon"}) {
+    all.push_back(std::string("lrp(composite=") + composite + ")");
+  }
+  all.push_back("lrp(composite=epsilon-gamma-box, low=-3, high=3)");
+  return all;
+}
+
+Tensor random_input(std::uint64_t seed, std::int64_t samples) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return at::randn({samples, 3, 12, 14}, generator, at::TensorOptions(at::kDouble));
+}
+
+Model double_model(const Draft& draft) {
+  // The graph is used as it is: going through float would round the weights.
+  return Model(Graph(draft)).to(at::kDouble);
+}
+
+RC_GTEST_PROP(Methods, BatchEqualsSingles, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  const Model model = double_model(random_graph(seed));
+  const Tensor x = random_input(seed, 3);
+  for (const auto& spec : specs()) {
+    const auto method = make_method(spec);
+    const Explanation batch = method->explain(model, x, Target::of_class(2));
+    for (std::int64_t n = 0; n < 3; ++n) {
+      const Explanation single = method->explain(model, x.slice(0, n, n + 1), Target::of_class(2));
+      const double error = relative_error(batch.relevance.slice(0, n, n + 1), single.relevance);
+      if (batch.relevance.abs().max().item<double>() == 0) continue;
+      RC_LOG() << spec << ": " << error;
+      RC_ASSERT(error <= 1e-12);
+    }
+  }
+}
+
+RC_GTEST_PROP(Methods, SeveralTargetsEqualOneByOne, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  const Model model = double_model(random_graph(seed));
+  const Tensor x = random_input(seed, 2);
+  for (const auto& spec : specs()) {
+    const auto method = make_method(spec);
+    const auto all = method->explain(model, x, Target::parse("top:3"), {});
+    RC_ASSERT(all.size() == 3u);
+    for (std::size_t k = 0; k < 3; ++k) {
+      const Explanation one = method->explain(model, x,
+                                              {.kind = Target::Kind::Top,
+                                               .rank = static_cast<std::int64_t>(k),
+                                               .first = "",
+                                               .second = ""});
+      RC_ASSERT(one.classes == all[k].classes);
+      if (one.relevance.abs().max().item<double>() == 0) continue;
+      RC_LOG() << spec;
+      RC_ASSERT(relative_error(all[k].relevance, one.relevance) <= 1e-12);
+    }
+  }
+}
+
+RC_GTEST_PROP(Methods, FlippingTheWorldFlipsTheMap, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  RandomGraphOptions options;
+  options.symmetric = true;
+  // A flip turns the order of tied maxima around.
+  options.max_pool = false;
+  Draft draft = random_graph(seed, options);
+  const Model model = double_model(draft);
+  for (auto& [name, tensor] : draft.constants) {
+    if (tensor.dim() == 4) tensor = tensor.flip({3});
+  }
+  const Model flipped = double_model(draft);
+  const Tensor x = random_input(seed, 1);
+  for (const auto& spec : specs()) {
+    const auto method = make_method(spec);
+    const Tensor map = method->explain(model, x, Target::of_class(1)).relevance;
+    const Tensor mirrored = method->explain(flipped, x.flip({3}), Target::of_class(1)).relevance;
+    if (map.abs().max().item<double>() == 0) continue;
+    RC_LOG() << spec;
+    RC_ASSERT(relative_error(mirrored.flip({3}), map) <= 1e-9);
+  }
+}
+
+RC_GTEST_PROP(Methods, WithoutBiasInputTimesGradientAndLrpZeroSumToTheScore, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  RandomGraphOptions options;
+  options.bias = options.batch_norm = false;
+  const Model model = double_model(random_graph(seed, options));
+  const Tensor x = random_input(seed, 2);
+  const Explanation product = make_method("input-x-gradient")->explain(model, x);
+  const Tensor sum = product.relevance.flatten(1).sum(1);
+  RC_ASSERT(relative_error(sum, product.score) <= 1e-9);
+  // In a bias-free piecewise linear network LRP-0 is input x gradient.
+  const Explanation lrp =
+      make_method("lrp(composite=epsilon, epsilon=0, stabilizer=0, batch-norm=pass)")
+          ->explain(model, x);
+  RC_ASSERT(at::isfinite(lrp.relevance).all().item<bool>());
+  RC_ASSERT(relative_error(lrp.relevance, product.relevance) <= 1e-6);
+}
+
+RC_GTEST_PROP(Methods, ScalingABiasFreeNetworksInputScalesItsMaps, (double scale)) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  scale = 0.5 + std::abs(std::fmod(std::isfinite(scale) ? scale : 1.0, 3.0));
+  RandomGraphOptions options;
+  options.bias = options.batch_norm = false;
+  const Model model = double_model(random_graph(seed, options));
+  const Tensor x = random_input(seed, 1);
+  const auto map = [&](const char* spec, const Tensor& input) {
+    return make_method(spec)->explain(model, input, Target::of_class(0)).relevance;
+  };
+  RC_ASSERT(relative_error(map("gradient", scale * x), map("gradient", x)) <= 1e-9);
+  RC_ASSERT(relative_error(map("input-x-gradient", scale * x),
+                           scale * map("input-x-gradient", x)) <= 1e-9);
+  const Tensor cam = map("grad-cam(relu=false)", x);
+  RC_ASSERT(relative_error(map("grad-cam(relu=false)", scale * x), scale * cam) <= 1e-9);
+}
+
+RC_GTEST_PROP(Methods, EpsilonPlusConservesWithoutBias, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  RandomGraphOptions options;
+  options.bias = options.batch_norm = false;
+  const Model model = double_model(random_graph(seed, options));
+  const Explanation one =
+      make_method("lrp(composite=epsilon-plus)")->explain(model, random_input(seed, 1));
+  // What a rule cannot hand on (no positive contribution at all) is lost: only then is there a gap.
+  RC_PRE(one.score.abs().min().item<double>() > 1e-3);
+  RC_ASSERT(one.gap.max().item<double>() < 0.5);
+}
+
+TEST(Methods, ALinearModelGivesWeightTimesInput) {
+  Draft draft = testing::single_node("Gemm", 13, {}, 1);
+  draft.nodes[0].attributes.set("transB", std::int64_t{1});
+  draft.nodes[0].inputs.push_back("w");
+  at::manual_seed(1);
+  draft.constants["w"] = at::randn({4, 9}, at::kDouble);
+  const Model model = double_model(draft);
+  const Tensor x = at::randn({2, 9}, at::kDouble);
+  const Tensor w = draft.constants["w"].to(at::kFloat).to(at::kDouble);
+  const Tensor expected = x * w.slice(0, 3, 4);
+  EXPECT_LT(relative_error(
+                make_method("input-x-gradient")->explain(model, x, Target::of_class(3)).relevance,
+                expected),
+            1e-12);
+  EXPECT_LT(relative_error(make_method("lrp(composite=epsilon, epsilon=0)")
+                               ->explain(model, x, Target::of_class(3))
+                               .relevance,
+                           expected),
+            1e-12);
+  EXPECT_LT(
+      relative_error(make_method("gradient")->explain(model, x, Target::of_class(3)).relevance,
+                     w.slice(0, 3, 4).expand({2, 9})),
+      1e-12);
+}
+
+/// A network whose ReLU is one module called at every layer exports nodes that share a name; maps
+/// must not notice, to the bit.
+TEST(Methods, OneReluModuleCalledTwiceIsTwoModules) {
+  for (std::uint64_t seed : {1, 2, 3, 4}) {
+    Draft draft = random_graph(seed);
+    const Model apart = double_model(draft);
+    for (auto& node : draft.nodes) {
+      if (node.op == "Relu") node.name = "relu";
+    }
+    const Model shared = double_model(draft);
+    const Tensor x = random_input(seed, 1);
+    for (const auto& spec : specs()) {
+      const Tensor a = make_method(spec)->explain(apart, x).relevance;
+      const Tensor b = make_method(spec)->explain(shared, x).relevance;
+      EXPECT_TRUE(at::equal(a, b)) << spec;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limn

@@ -1,0 +1,23 @@
+// Small random networks for property tests: every pattern the rules must handle, in any order.
+#pragma once
+#include <cstdint>
+
+#include "limn/graph.h"
+
+namespace limn::testing {
+
+struct RandomGraphOptions {
+  bool bias = true;
+  bool batch_norm = true;
+  bool max_pool = true;
+  /// Stride 1, odd kernels, "same" padding: flipping the input flips every value.
+  bool symmetric = false;
+  bool activations = true;
+};
+
+/// A seeded network [N, 3, 12, 14] -> logits [N, 5] of some ten layers: convolutions (grouped,
+/// dilated, strided, asymmetrically padded), batch norm, ReLU, pools, residual adds,
+/// concatenations.
+Draft random_graph(std::uint64_t seed, const RandomGraphOptions& options = {});
+
+}  // namespace limn::testing

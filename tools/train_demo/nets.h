@@ -1,0 +1,91 @@
+// The three kinds of demo nets, named as torchvision names theirs.
+#pragma once
+#include <memory>
+
+#include "train_demo/net.h"
+
+namespace limn::train_demo {
+
+/// Convolution, ReLU and pooling, then two linear layers on the flattened 3x3 map. The first
+/// convolution has stride 2, as in VGG-F, which makes training four times as fast.
+inline std::shared_ptr<Net> small_vgg(int classes) {
+  auto net = std::make_shared<Net>();
+  int x = 0, inputs = 3, layer = 0;
+  const auto name = [&] { return "features." + std::to_string(layer++); };
+  for (const auto& [channels, depth] : {std::pair{16, 1}, {32, 2}, {64, 2}, {96, 1}}) {
+    for (int i = 0; i < depth; ++i) {
+      const bool first = inputs == 3;
+      x = net->conv(name(), x, inputs, channels, first ? 5 : 3, first ? 2 : 1);
+      x = net->relu(name(), x);
+      inputs = channels;
+    }
+    x = net->max_pool(name(), x);
+  }
+  x = net->flatten("flatten", x);
+  x = net->dropout(x, 0.2);
+  x = net->linear("classifier.0", x, 96 * 3 * 3, 128);
+  x = net->relu("classifier.1", x);
+  net->linear("classifier.3", x, 128, classes);
+  return net;
+}
+
+/// Two convolutions beside a short cut; the block's value is called `name`.
+inline int residual_block(Net& net, const std::string& name, int x, int inputs, int outputs,
+                          int stride) {
+  int y = net.conv(name + ".0.conv1", x, inputs, outputs, 3, stride, false);
+  y = net.batch_norm(name + ".0.bn1", y, outputs);
+  y = net.relu(name + ".0.relu1", y);
+  y = net.conv(name + ".0.conv2", y, outputs, outputs, 3, 1, false);
+  y = net.batch_norm(name + ".0.bn2", y, outputs);
+  if (stride > 1 || inputs != outputs) {
+    x = net.conv(name + ".0.downsample.0", x, inputs, outputs, 1, stride, false);
+    x = net.batch_norm(name + ".0.downsample.1", x, outputs);
+  }
+  return net.relu(name, net.add(name + ".0.add", y, x));
+}
+
+/// A stem, four residual blocks and global pooling.
+inline std::shared_ptr<Net> small_resnet(int classes) {
+  auto net = std::make_shared<Net>();
+  int x = net->conv("conv1", 0, 3, 16, 5, 2, false);
+  x = net->relu("relu", net->batch_norm("bn1", x, 16));
+  x = residual_block(*net, "layer1", x, 16, 16, 1);
+  x = residual_block(*net, "layer2", x, 16, 32, 2);
+  x = residual_block(*net, "layer3", x, 32, 64, 2);
+  x = residual_block(*net, "layer4", x, 64, 96, 2);
+  x = net->flatten("flatten", net->global_average_pool("avgpool", x));
+  net->linear("fc", x, 96, classes);
+  return net;
+}
+
+/// Batch norm, ReLU, convolution; each layer sees all before it. Transitions halve the channels.
+inline std::shared_ptr<Net> small_densenet(int classes) {
+  constexpr int kGrowth = 16, kLayers = 4;
+  auto net = std::make_shared<Net>();
+  int channels = 24;
+  int x = net->conv("features.conv0", 0, 3, channels, 5, 2, false);
+  x = net->relu("features.relu0", net->batch_norm("features.norm0", x, channels));
+  x = net->max_pool("features.pool0", x);
+  for (int block = 1; block <= 3; ++block) {
+    const std::string base = "features.denseblock" + std::to_string(block);
+    for (int layer = 1; layer <= kLayers; ++layer) {
+      const std::string name = base + ".denselayer" + std::to_string(layer);
+      int y = net->relu(name + ".relu1", net->batch_norm(name + ".norm1", x, channels));
+      y = net->conv(name + ".conv1", y, channels, kGrowth, 3, 1, false);
+      x = net->concat(layer == kLayers ? base : name, {x, y});
+      channels += kGrowth;
+    }
+    if (block == 3) break;
+    const std::string name = "features.transition" + std::to_string(block);
+    x = net->relu(name + ".relu", net->batch_norm(name + ".norm", x, channels));
+    x = net->conv(name + ".conv", x, channels, channels / 2, 1, 1, false);
+    x = net->average_pool(name + ".pool", x);
+    channels /= 2;
+  }
+  x = net->relu("features.relu5", net->batch_norm("features.norm5", x, channels));
+  x = net->flatten("flatten", net->global_average_pool("avgpool", x));
+  net->linear("classifier", x, channels, classes);
+  return net;
+}
+
+}  // namespace limn::train_demo
