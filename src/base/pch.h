@@ -1,5 +1,7 @@
 // Precompiled: the standard library and the ATen declarations that nearly every file uses.
 #pragma once
+#include <ATen/core/ivalue.h>  // first: Clang 14 cannot complete it from ATen.h in C++20
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
