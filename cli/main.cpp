@@ -50,6 +50,7 @@ int run(int count, char** values) {
   add_list(app, action);
   add_diff(app, action);
   add_doctor(app, action);
+  add_demo(app, action);
   add_bench(app, action);
   try {
     app.parse(count, values);

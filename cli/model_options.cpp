@@ -84,6 +84,18 @@ Preprocessing with_flags(Preprocessing how, const ModelOptions& options) {
   return how;
 }
 
+/// A preset's size is a default: a model with a fixed input keeps its own, and the short side grows
+/// or shrinks with it (256 for 224 is 342 for 299).
+void fit_preset(Preprocessing& how, const std::vector<std::int64_t>& shape) {
+  if (how.size.size() != 2 || shape.size() != 3 || shape[1] <= 0 || shape[2] <= 0) return;
+  if (how.short_side > 0) {
+    how.short_side =
+        std::lround(static_cast<double>(how.short_side) * static_cast<double>(shape[1]) /
+                    static_cast<double>(how.size[0]));
+  }
+  how.size = {shape[1], shape[2]};
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) {
@@ -151,7 +163,11 @@ LoadedModel load(const ModelOptions& options) {
     out.model = out.model.with_output(options.output == "multi-label" ? OutputKind::MultiLabel
                                                                       : OutputKind::SingleLabel);
   }
-  out.model = out.model.with_preprocessing(with_flags(out.model.preprocessing(), options));
+  Preprocessing how = with_flags(out.model.preprocessing(), options);
+  if (!options.preset.empty() && options.size.empty()) {
+    fit_preset(how, out.model.input_shape());
+  }
+  out.model = out.model.with_preprocessing(std::move(how));
   if (options.precision == "fp64") out.model = out.model.to(at::kDouble);
   if (!device.is_cpu()) out.model = out.model.to(device);
   return out;
