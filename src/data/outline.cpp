@@ -48,9 +48,9 @@ const std::array<Point, 4> kSquare = {{{-0.78, -0.78}, {0.78, -0.78}, {0.78, 0.7
 /// Tip at 0, lobes up to y = 1.1, half as wide as 0.6.
 double heart_distance(Point p) {
   const double x = std::abs(p.x), y = p.y;
-  if (x + y > 1) return std::hypot(x - 0.25, y - 0.75) - std::numbers::sqrt2 / 4;
+  if (x + y > 1) return length(x - 0.25, y - 0.75) - std::numbers::sqrt2 / 4;
   const double along = 0.5 * std::max(x + y, 0.0);
-  const double distance = std::min(std::hypot(x, y - 1), std::hypot(x - along, y - along));
+  const double distance = std::min(length(x, y - 1), length(x - along, y - along));
   return x > y ? distance : -distance;
 }
 
@@ -58,10 +58,10 @@ double heart_distance(Point p) {
 
 double segment_distance(Point p, Point a, Point b) {
   const double dx = b.x - a.x, dy = b.y - a.y;
-  const double length = dx * dx + dy * dy;
+  const double square = dx * dx + dy * dy;
   const double t =
-      length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0, 1.0) : 0.0;
-  return std::hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
+      square > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / square, 0.0, 1.0) : 0.0;
+  return length(p.x - a.x - t * dx, p.y - a.y - t * dy);
 }
 
 double polygon_distance(std::span<const Point> corners, Point p) {
@@ -85,7 +85,7 @@ double outline_distance(Outline outline, Point p) {
   static const std::vector<Point> hexagon = spikes(6, 0.95, 0.95);
   switch (outline) {
     case Outline::Circle:
-      return std::hypot(p.x, p.y) - 0.88;
+      return length(p.x, p.y) - 0.88;
     case Outline::Square:
       return polygon_distance(kSquare, p);
     case Outline::Triangle:
@@ -93,7 +93,7 @@ double outline_distance(Outline outline, Point p) {
     case Outline::Star:
       return polygon_distance(star, p);
     case Outline::Ring:
-      return std::abs(std::hypot(p.x, p.y) - 0.70) - 0.22;
+      return std::abs(length(p.x, p.y) - 0.70) - 0.22;
     case Outline::Cross:
       return polygon_distance(kCross, p);
     case Outline::Hexagon:
@@ -101,7 +101,7 @@ double outline_distance(Outline outline, Point p) {
     case Outline::Heart:
       return heart_distance({0.62 * p.x, 0.55 - 0.62 * p.y}) / 0.62;
     case Outline::Crescent:
-      return std::max(std::hypot(p.x, p.y) - 0.95, 0.74 - std::hypot(p.x - 0.42, p.y));
+      return std::max(length(p.x, p.y) - 0.95, 0.74 - length(p.x - 0.42, p.y));
     case Outline::Arrow:
       break;
   }

@@ -24,7 +24,7 @@ constexpr double kClosest = 0.74;
 
 bool crowded(const std::vector<SceneShape>& shapes, Point center, double radius) {
   return std::any_of(shapes.begin(), shapes.end(), [&](const SceneShape& other) {
-    return std::hypot(center.x - other.center.x, center.y - other.center.y) <
+    return length(center.x - other.center.x, center.y - other.center.y) <
            kClosest * (radius + other.radius);
   });
 }
@@ -182,13 +182,13 @@ double distractor_distance(const Distractor& distractor, Point p) {
   const double edge = 1 + wave[0] * std::cos(2 * angle + phase[0]) +
                       wave[1] * std::cos(3 * angle + phase[1]) +
                       wave[2] * std::cos(5 * angle + phase[2]);
-  return std::hypot(x, y) - distractor.radius * edge;
+  return length(x, y) - distractor.radius * edge;
 }
 
 double tag_distance(const Tag& tag, Point p) {
   const Point q = local(p, tag.center, tag.angle);
   const double x = std::abs(q.x) - kTagWidth / 2, y = std::abs(q.y) - kTagHeight / 2;
-  return std::hypot(std::max(x, 0.0), std::max(y, 0.0)) + std::min(std::max(x, y), 0.0);
+  return length(std::max(x, 0.0), std::max(y, 0.0)) + std::min(std::max(x, y), 0.0);
 }
 
 Color tag_color(const Tag& tag, Point p, double pixel) {

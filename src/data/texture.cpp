@@ -79,7 +79,7 @@ Color blend(Color from, Color to, double share) {
 
 RgbColor to_bytes(Color color) {
   const auto byte = [](double v) {
-    return static_cast<std::uint8_t>(std::lround(255 * std::clamp(v, 0.0, 1.0)));
+    return static_cast<std::uint8_t>(255 * std::clamp(v, 0.0, 1.0) + 0.5);
   };
   return {byte(color.r), byte(color.g), byte(color.b)};
 }
@@ -95,7 +95,7 @@ Color texture_color(const Texture& texture, Point p, double pixel) {
     case ShapeTexture::Stripes:
       return blend(texture.first, texture.second, square_wave(u, width));
     case ShapeTexture::Dots: {
-      const double distance = std::hypot(fraction(u) - 0.5, fraction(v) - 0.5);
+      const double distance = length(fraction(u) - 0.5, fraction(v) - 0.5);
       return blend(texture.first, texture.second,
                    std::clamp(0.5 + (0.31 - distance) / width, 0.0, 1.0));
     }

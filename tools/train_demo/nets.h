@@ -1,5 +1,6 @@
 // The three kinds of demo nets, named as torchvision names theirs.
 #pragma once
+#include <array>
 #include <memory>
 
 #include "train_demo/net.h"
@@ -44,15 +45,16 @@ inline int residual_block(Net& net, const std::string& name, int x, int inputs, 
   return net.relu(name, net.add(name + ".0.add", y, x));
 }
 
-/// A stem, four residual blocks and global pooling.
+/// A stem as in ResNet, four residual blocks and global pooling.
 inline std::shared_ptr<Net> small_resnet(int classes) {
   auto net = std::make_shared<Net>();
   int x = net->conv("conv1", 0, 3, 16, 5, 2, false);
   x = net->relu("relu", net->batch_norm("bn1", x, 16));
-  x = residual_block(*net, "layer1", x, 16, 16, 1);
-  x = residual_block(*net, "layer2", x, 16, 32, 2);
-  x = residual_block(*net, "layer3", x, 32, 64, 2);
-  x = residual_block(*net, "layer4", x, 64, 96, 2);
+  x = net->max_pool("maxpool", x);
+  x = residual_block(*net, "layer1", x, 16, 24, 1);
+  x = residual_block(*net, "layer2", x, 24, 48, 2);
+  x = residual_block(*net, "layer3", x, 48, 72, 2);
+  x = residual_block(*net, "layer4", x, 72, 96, 1);
   x = net->flatten("flatten", net->global_average_pool("avgpool", x));
   net->linear("fc", x, 96, classes);
   return net;
@@ -60,22 +62,24 @@ inline std::shared_ptr<Net> small_resnet(int classes) {
 
 /// Batch norm, ReLU, convolution; each layer sees all before it. Transitions halve the channels.
 inline std::shared_ptr<Net> small_densenet(int classes) {
-  constexpr int kGrowth = 16, kLayers = 4;
+  constexpr int kLayers = 4;
+  constexpr std::array<int, 3> kGrowth = {12, 16, 24};  // of each block
   auto net = std::make_shared<Net>();
-  int channels = 24;
+  int channels = 16;
   int x = net->conv("features.conv0", 0, 3, channels, 5, 2, false);
   x = net->relu("features.relu0", net->batch_norm("features.norm0", x, channels));
   x = net->max_pool("features.pool0", x);
-  for (int block = 1; block <= 3; ++block) {
+  for (std::size_t block = 1; block <= kGrowth.size(); ++block) {
+    const int growth = kGrowth[block - 1];
     const std::string base = "features.denseblock" + std::to_string(block);
     for (int layer = 1; layer <= kLayers; ++layer) {
       const std::string name = base + ".denselayer" + std::to_string(layer);
       int y = net->relu(name + ".relu1", net->batch_norm(name + ".norm1", x, channels));
-      y = net->conv(name + ".conv1", y, channels, kGrowth, 3, 1, false);
+      y = net->conv(name + ".conv1", y, channels, growth, 3, 1, false);
       x = net->concat(layer == kLayers ? base : name, {x, y});
-      channels += kGrowth;
+      channels += growth;
     }
-    if (block == 3) break;
+    if (block == kGrowth.size()) break;
     const std::string name = "features.transition" + std::to_string(block);
     x = net->relu(name + ".relu", net->batch_norm(name + ".norm", x, channels));
     x = net->conv(name + ".conv", x, channels, channels / 2, 1, 1, false);
