@@ -1,6 +1,7 @@
 // Precompiled: the standard library and the ATen declarations that nearly every file uses.
 #pragma once
-#include <ATen/core/ivalue.h>  // first: Clang 14 cannot complete it from ATen.h in C++20
+// First: Clang 14 with libstdc++ 12 instantiates vector<IValue> where ATen.h only declares IValue.
+#include <ATen/core/ivalue.h>
 
 #include <ATen/ATen.h>
 
