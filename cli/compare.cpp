@@ -63,7 +63,7 @@ int compare(const CompareCommand& command) {
     }
     row.cells[outcome.method] = {outcome.original, record.style, ""};
     for (const auto& warning : record.warnings) {
-      fmt::print(stderr, "limn: warning: {}, {}: {}\n", record.input, record.method, warning);
+      fmt::print(stderr, "limn: warning: {}, {}: {}\n", record.input, record.asked_method, warning);
     }
     if (command.html) {
       items.push_back({record, outcome.picture, outcome.map, outcome.original});

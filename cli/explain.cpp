@@ -26,22 +26,25 @@ struct ExplainCommand {
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kReport = "report.html";
 
+/// ImageNet's labels are lists of synonyms; the first is enough for a summary.
+std::string first_name(const std::string& label) { return label.substr(0, label.find(',')); }
+
 void print_summary(const ResultRecord& record, const std::string& folder,
                    const std::string& score_kind) {
   std::string predicted;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, record.predictions.size()); ++i) {
-    predicted += fmt::format("{}{} {:.1f} %", i ? ", " : "", record.predictions[i].label,
+    predicted += fmt::format("{}{} {:.1f} %", i ? ", " : "", first_name(record.predictions[i].label),
                              100 * record.predictions[i].probability);
   }
   const std::string sample = record.sample > 0 ? fmt::format(" [{}]", record.sample) : "";
-  fmt::print("{}{}  {}  {}\n", record.input, sample, record.method, record.target);
+  fmt::print("{}{}  {}  {}\n", record.input, sample, record.asked_method, record.target);
   fmt::print("  predicted  {}\n", predicted);
   fmt::print("  score      {:.6g} ({}), {}\n", record.score, score_kind, gap_words(record));
   if (!record.layer.empty()) fmt::print("  layer      {}\n", record.layer);
   for (const auto& note : record.notes) fmt::print("  note       {}\n", note);
-  for (const auto& [kind, name] : record.files) {
-    fmt::print("  {:<10} {}/{}\n", kind, folder, name);
-  }
+  const std::string map = record.files.at("map");
+  fmt::print("  files      {}/{}{{.npy,-heatmap.png,-overlay.png}}\n", folder,
+             map.substr(0, map.size() - 4));
   std::fflush(stdout);
 }
 
@@ -127,7 +130,7 @@ int explain(const ExplainCommand& command) {
       print_summary(record, command.folder, run.score_kind);
     }
     for (const auto& warning : record.warnings) {
-      fmt::print(stderr, "limn: warning: {}, {}: {}\n", record.input, record.method, warning);
+      fmt::print(stderr, "limn: warning: {}, {}: {}\n", record.input, record.asked_method, warning);
     }
     doubted += record.warnings.empty() ? 0 : 1;
   }

@@ -192,6 +192,7 @@ class Runner {
     const MethodInfo& info = methods_[m].method->info();
     record.spec = explanation.method.empty() ? methods_[m].method->spec().text()
                                              : explanation.method;
+    record.asked_method = methods_[m].asked;
     record.method = info.name;
     record.title = info.title;
     record.at = explanation.at;
@@ -258,7 +259,7 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->group("Pictures");
   command
       .add_option("--scale", settings.scale,
-                  "the strongest color stands for: max, p99.5 (a percentile) or a number")
+                  "the strongest color stands for: p99.5 (a percentile of |values|; default), max or a number")
       ->group("Pictures");
 }
 

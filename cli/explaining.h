@@ -18,7 +18,7 @@ namespace limn::cli {
 struct ExplainSettings {
   std::vector<std::string> methods = {"lrp"};
   std::vector<std::string> targets = {"top1"};
-  std::string layer, score, colormap, scale = "max", fallback = "none";
+  std::string layer, score, colormap, scale = "p99.5", fallback = "none";
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
   double max_gap = 0.05;

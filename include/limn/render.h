@@ -33,11 +33,11 @@ struct MapStyle {
 /// for others (a map with negative values counts as signed). `rule`: `max` of |map|, `p` and a
 /// percentile of |map| in (0, 100], or a number above 0. Throws InvalidArgument, NotFound.
 MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colormap = "",
-                   const std::string& rule = "max");
+                   const std::string& rule = "p99.5");
 
 /// uint8 [h, w, 3].
 Tensor color_map(const Tensor& map, const MapStyle& style);
-/// uint8 [h, w, 4]: colors that are the more opaque the stronger the value, for overlays.
+/// uint8 [h, w, 4] for overlays: the stronger the value the more opaque. Weak values get a full hue.
 Tensor color_layer(const Tensor& map, const MapStyle& style);
 /// The map with a color bar and numbers; small maps are enlarged to be readable.
 Tensor heatmap_figure(const Tensor& map, const MapStyle& style);

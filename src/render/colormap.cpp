@@ -169,14 +169,21 @@ Tensor color_map(const Tensor& map, const MapStyle& style) {
 }
 
 Tensor color_layer(const Tensor& map, const MapStyle& style) {
+  const Tensor values = map.to(at::kCPU, at::kDouble);
   Tensor strength = at::zeros({map.size(0), map.size(1)}, at::kDouble);
+  Tensor colors = color_map(map, style);
   if (!style.constant) {
-    strength = (map.to(at::kCPU, at::kDouble).abs() / style.high).clamp(0, 1);
-    // The root lets weak evidence show; zero stays clear.
-    strength = strength.sqrt();
+    const Tensor relative = (values / style.high).clamp(-1, 1);
+    // Weak values get a full hue and little of it: pale colors would only veil the picture.
+    constexpr double kLift = 0.4;
+    MapStyle unit = style;
+    unit.high = 1;
+    unit.low = style.low < 0 ? -1 : 0;
+    colors = color_map(relative.sign() * kLift + (1 - kLift) * relative, unit);
+    strength = relative.abs().pow(0.7);
   }
   const Tensor alpha = (strength * 255).round().to(at::kByte).unsqueeze(2);
-  return at::cat({color_map(map, style), alpha}, 2);
+  return at::cat({colors, alpha}, 2);
 }
 
 double concentration(const Tensor& map, double share) {

@@ -160,7 +160,7 @@ std::string html_report(const RunRecord& run, const std::vector<ReportItem>& ite
          {"constant", item.result.style.constant},
          {"words", item.result.style.words},
          {"input", item.result.input},
-         {"method", item.result.spec},
+         {"method", item.result.asked_method},
          {"title", item.result.title},
          {"target", item.result.target},
          {"warnings", item.result.warnings},

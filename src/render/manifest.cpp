@@ -46,6 +46,7 @@ Json to_json(const ResultRecord& result) {
           {"input_sha256", result.input_sha256},
           {"sample", result.sample},
           {"method", result.spec},
+          {"asked_method", result.asked_method},
           {"target", result.asked_target},
           {"explained", result.target},
           {"classes", result.classes},

@@ -1,0 +1,141 @@
+// Everything that users get wrong: a clear error, the right exit code, nothing left behind.
+#include "cli/fixture.h"
+
+namespace limn::testing {
+namespace {
+
+using BadInput = CommandLine;
+
+TEST_F(BadInput, Models) {
+  const auto with_model = [&](const std::string& path) {
+    return limn({"explain", path, picture(), "-o", out()});
+  };
+  expect_refused(with_model(folder_ / "none.onnx"), 3, "none.onnx");
+  write_text(folder_ / "text.onnx", "this is not a model, it is a sentence");
+  expect_refused(with_model(folder_ / "text.onnx"), 4, "text.onnx");
+  const std::string bytes = read_text(model());
+  write_text(folder_ / "half.onnx", bytes.substr(0, bytes.size() / 2));
+  expect_refused(with_model(folder_ / "half.onnx"), 4, "half.onnx");
+  write_text(folder_ / "empty.onnx", "");
+  expect_refused(with_model(folder_ / "empty.onnx"), 4, "empty.onnx");
+
+  Draft unknown = small_model();
+  unknown.nodes[1].op = "Frobnicate";
+  write_onnx(unknown, folder_ / "unknown.onnx");
+  expect_refused(with_model(folder_ / "unknown.onnx"), 5, "Frobnicate");
+  const auto coverage = limn({"inspect", folder_ / "unknown.onnx"});
+  EXPECT_EQ(coverage.code, 5);
+  EXPECT_NE(coverage.out.find("6/7 nodes"), std::string::npos) << coverage.out;
+
+  Draft cyclic = small_model();
+  cyclic.nodes[0].inputs[0] = "r2";
+  write_onnx(cyclic, folder_ / "cyclic.onnx");
+  expect_refused(with_model(folder_ / "cyclic.onnx"), 4, "cycl");
+  Draft missing = small_model();
+  missing.constants.erase("w2");
+  write_onnx(missing, folder_ / "missing.onnx");
+  expect_refused(with_model(folder_ / "missing.onnx"), 4, "w2");
+  Draft poisoned = small_model();
+  poisoned.constants["w1"] = at::full({4, 3, 3, 3}, NAN);
+  write_onnx(poisoned, folder_ / "nan.onnx");
+  expect_refused(with_model(folder_ / "nan.onnx"), 8, "w1");
+}
+
+TEST_F(BadInput, Sidecars) {
+  const auto with_sidecar = [&](const std::string& text) {
+    write_text(folder_ / "small.limn.json", text);
+    return explain(picture());
+  };
+  expect_refused(with_sidecar("{"), 4, "JSON");
+  expect_refused(with_sidecar(R"({"label": []})"), 4, "\"labels\"");
+  expect_refused(with_sidecar(R"({"preprocessing": {"std": [0]}})"), 4, "std");
+  expect_refused(with_sidecar(R"({"preprocessing": "imagenett"})"), 3, "imagenet");
+  expect_refused(with_sidecar(R"({"preprocessing": {"resize": "stretch"}})"), 4, "letterbox");
+  expect_refused(with_sidecar(R"({"labels": "none.txt"})"), 3, "none.txt");
+  expect_refused(with_sidecar(R"({"output": 3})"), 4, "multi-label");
+}
+
+TEST_F(BadInput, ClassesLayersMethodsOptions) {
+  expect_refused(explain(picture(), {"-t", "class:ell"}), 3, "\"eel\"");
+  expect_refused(explain(picture(), {"-t", "class:99"}), 3, "99");
+  expect_refused(explain(picture(), {"-t", "top:0"}), 2, "top");
+  expect_refused(explain(picture(), {"-m", "gradcamm"}), 3, "\"grad-cam\"");
+  expect_refused(explain(picture(), {"-m", "lrp(composit=flat)"}), 2, "\"composite\"");
+  expect_refused(explain(picture(), {"-m", "lrp(composite=flatt)"}), 2, "flat");
+  expect_refused(explain(picture(), {"-m", "lrp("}), 2, "character");
+  expect_refused(explain(picture(), {"-m", "grad-cam", "--layer", "r3"}), 3, "\"r2\"");
+  expect_refused(explain(picture(), {"-m", "lrp", "--layer", "r2"}), 2, "--layer");
+  expect_refused(explain(picture(), {"-m", "lrp", "-m", "lrp"}), 2, "twice");
+  expect_refused(explain(picture(), {"--score", "logits"}), 2, "log-prob");
+  expect_refused(explain(picture(), {"--colormap", "virids"}), 3, "\"viridis\"");
+  expect_refused(explain(picture(), {"--scale", "p200"}), 2, "p99.5");
+  expect_refused(explain(picture(), {"--mean", "a,b"}), 2, "--mean");
+  expect_refused(explain(picture(), {"--size", "32"}), 2, "24");
+  expect_refused(explain(picture(), {"--preset", "imagenets"}), 3, "imagenet");
+  expect_refused(explain(picture(), {"--resize", "stretch"}), 2, "letterbox");
+  expect_refused(explain(picture(), {"--threads", "-3"}), 2, "--threads");
+  expect_refused(explain(picture(), {"--device", "tpu"}), 2, "cuda");
+  expect_refused(explain(picture(), {"--no-such-flag"}), 2, "--help");
+  expect_refused(limn({"expain"}), 2, "\"explain\"");
+  expect_refused(limn({}), 2, "subcommand");
+}
+
+TEST_F(BadInput, PicturesAndTensors) {
+  expect_refused(explain(folder_ / "none.png"), 3, "none.png");
+  std::filesystem::create_directory(folder_ / "empty");
+  expect_refused(explain(folder_ / "empty"), 3, "no picture");
+  write_text(folder_ / "text.png", "no picture");
+  expect_refused(explain(folder_ / "text.png"), 6, "text.png");
+  const std::string png = read_text(picture());
+  write_text(folder_ / "half.png", png.substr(0, png.size() / 2));
+  expect_refused(explain(folder_ / "half.png"), 6, "half.png");
+  std::string huge = png;
+  for (const std::size_t at : {16u, 20u}) huge.replace(at, 4, std::string("\0\0\x75\x30", 4));
+  write_text(folder_ / "huge.png", huge);
+  expect_refused(explain(folder_ / "huge.png"), 6, "30000 x 30000");
+
+  const auto with_tensor = [&](const Tensor& tensor) {
+    write_npy(folder_ / "x.npy", tensor);
+    return explain(folder_ / "x.npy");
+  };
+  expect_refused(with_tensor(at::zeros({3, 24, 24})), 6, "[N,C,H,W]");
+  expect_refused(with_tensor(at::zeros({1, 3, 25, 24})), 6, "24");
+  expect_refused(with_tensor(at::zeros({1, 4, 24, 24})), 6, "4");
+  expect_refused(with_tensor(at::full({1, 3, 24, 24}, NAN)), 6, "NaN");
+  write_text(folder_ / "x.npy", "no tensor at all");
+  expect_refused(explain(folder_ / "x.npy"), 6, "x.npy");
+}
+
+TEST_F(BadInput, OneBadPictureLeavesNothingOfTheOthers) {
+  write_text(folder_ / "zz.png", "no picture");
+  const auto result = limn({"explain", model(), picture(), folder_ / "zz.png", "-o", out()});
+  expect_refused(result, 6, "zz.png");
+}
+
+TEST_F(BadInput, Outputs) {
+  write_text(folder_ / "file", "in the way");
+  const auto below = limn({"explain", model(), picture(), "-o", folder_ / "file/deeper"});
+  EXPECT_EQ(below.code, 7) << below.err;
+  EXPECT_NE(below.err.find("-o"), std::string::npos);
+  const auto at = limn({"explain", model(), picture(), "-o", folder_ / "file"});
+  EXPECT_EQ(at.code, 7) << at.err;
+  const auto compare =
+      limn({"compare", model(), picture(), "-o", folder_ / "nowhere.jpg"});
+  EXPECT_EQ(compare.code, 2) << compare.err;
+  // /dev/full takes nothing: a device stands for a full disk.
+  const auto full = limn({"compare", model(), picture(), "-o", "/proc/nowhere/x.png"});
+  EXPECT_EQ(full.code, 7) << full.err;
+}
+
+TEST_F(BadInput, DiffAndList) {
+  write_npy(folder_ / "a.npy", at::rand({4, 4}));
+  write_npy(folder_ / "b.npy", at::rand({4, 5}));
+  EXPECT_EQ(limn({"diff", folder_ / "a.npy", folder_ / "b.npy"}).code, 6);
+  EXPECT_EQ(limn({"diff", folder_ / "a.npy", folder_ / "c.npy"}).code, 3);
+  const auto list = limn({"list", "lrpp"});
+  EXPECT_EQ(list.code, 3);
+  EXPECT_NE(list.err.find("\"lrp\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace limn::testing

@@ -1,0 +1,94 @@
+// The other commands as processes: compare, inspect, list, diff, doctor, bench cost, --version.
+#include <nlohmann/json.hpp>
+
+#include "cli/fixture.h"
+#include "limn/version.h"
+
+namespace limn::testing {
+namespace {
+
+using Json = nlohmann::json;
+using Commands = CommandLine;
+
+TEST_F(Commands, CompareDrawsOneGrid) {
+  const std::string file = folder_ / "grid.png";
+  const auto result = limn({"compare", model(), picture(), "-m", "gradient", "-m", "lrp", "-t",
+                            "top:2", "-o", file, "--cell", "100", "--html"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Picture grid = read_picture(file);
+  EXPECT_GT(grid.width(), 300) << "the picture and two maps";
+  EXPECT_GT(grid.height(), 150) << "two targets";
+  EXPECT_NE(read_text(folder_ / "grid.html").find("<!DOCTYPE html>"), std::string::npos);
+  EXPECT_EQ(limn({"compare", model(), picture(), "-o", file}).code, 7) << "it exists";
+}
+
+TEST_F(Commands, InspectNamesShapesKindsAndRules) {
+  const auto text = limn({"inspect", model()});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("7/7 nodes"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("1x6x24x24"), std::string::npos) << text.out;
+  const auto result = limn({"inspect", model(), "--trace", picture(), "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  ASSERT_EQ(json["nodes"].size(), 7u);
+  EXPECT_EQ(json["nodes"][0]["name"], "conv1");
+  EXPECT_EQ(json["nodes"][0]["kind"], "Linear");
+  EXPECT_NE(json["nodes"][0]["rule"], "-");
+  EXPECT_TRUE(json["nodes"][6].contains("in"));
+  // What leaves the last node arrives at the one before.
+  EXPECT_NEAR(json["nodes"][6]["out"].get<double>(), json["nodes"][5]["in"].get<double>(), 1e-4);
+}
+
+TEST_F(Commands, DiffOfAMapWithItself) {
+  const Tensor map = at::rand({20, 20});
+  write_npy(folder_ / "a.npy", map);
+  write_npy(folder_ / "b.npy", -map);
+  const auto same = limn({"diff", folder_ / "a.npy", folder_ / "a.npy", "--json"});
+  ASSERT_EQ(same.code, 0) << same.err;
+  EXPECT_NEAR(Json::parse(same.out)["ssim"].get<double>(), 1, 1e-9);
+  EXPECT_EQ(Json::parse(same.out)["largest_difference"], 0);
+  const auto other = limn({"diff", folder_ / "a.npy", folder_ / "b.npy", "--json"});
+  EXPECT_NEAR(Json::parse(other.out)["cosine"].get<double>(), -1, 1e-9);
+}
+
+TEST_F(Commands, ListSaysEverythingAboutEachMethod) {
+  for (const auto& entry : methods()) {
+    const auto result = limn({"list", entry.info.name});
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.out.find(entry.info.title), std::string::npos);
+    for (const auto& option : entry.options()) {
+      EXPECT_NE(result.out.find(option.name + " = " + option.value), std::string::npos)
+          << entry.info.name << " " << option.name;
+    }
+  }
+}
+
+TEST_F(Commands, DoctorNamesTheBlas) {
+  const auto result = limn({"doctor", "--threads", "1"});
+  ASSERT_EQ(result.code, 0);
+  for (const char* word : {"limn", "libtorch", "OpenCV", "BLAS", "GFLOP/s", "SIMD", "oneDNN", "GPU"}) {
+    EXPECT_NE(result.out.find(word), std::string::npos) << word;
+  }
+}
+
+TEST_F(Commands, BenchCostPrintsRatios) {
+  const auto result = limn({"bench", "cost", model(), "-m", "gradient", "--runs", "1", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::istringstream lines(result.out);
+  std::string line;
+  std::vector<std::string> names;
+  while (std::getline(lines, line)) {
+    const Json json = Json::parse(line);
+    names.push_back(json["method"]);
+    EXPECT_GT(json["ratio"].get<double>(), 0);
+    EXPECT_GT(json["seconds"].get<double>(), 0);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"plain forward", "forward", "gradient"}));
+}
+
+TEST_F(Commands, Version) {
+  EXPECT_EQ(limn({"--version"}).out, std::string("limn ") + kVersion + "\n");
+}
+
+}  // namespace
+}  // namespace limn::testing
