@@ -12,6 +12,7 @@
 #include "limn/spec.h"
 #include "limn/target.h"
 #include "limn/tensor.h"
+#include "limn/trace.h"
 
 namespace limn {
 
@@ -44,13 +45,6 @@ struct ExplainOptions {
   /// them; undefined: the target's.
   Tensor start;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
-};
-
-/// Relevance that went through one node, summed over everything.
-struct TraceRow {
-  std::string node, op, rule;
-  double in = 0;   ///< arriving at the node's outputs
-  double out = 0;  ///< leaving at its inputs
 };
 
 /// One map (per sample of the batch) and its evidence.

@@ -1,9 +1,9 @@
 // A graph as text for people and as Graphviz.
 #include <ATen/ATen.h>
 
+#include "graph/operator_lookup.h"
 #include "limn/error.h"
 #include "limn/graph.h"
-#include "ops/op.h"
 
 namespace limn {
 namespace {
@@ -37,7 +37,7 @@ std::string_view kind_of(const Graph& graph, const Node& node) {
   const std::size_t count = node.inputs.size();
   const auto constant = std::make_unique<bool[]>(count);
   for (std::size_t i = 0; i < count; ++i) constant[i] = graph.is_constant(node.inputs[i]);
-  return kind_name(limn::kind_of(node, {constant.get(), count}));
+  return kind_text(node, {constant.get(), count});
 }
 
 std::string value_list(const Graph& graph, const std::vector<ValueId>& values) {

@@ -31,7 +31,8 @@ class LayerNormMatcher {
   const std::string& before_cast(const std::string& value) const;
   /// The non-constant operand of a Mul or Add and the constant one.
   std::optional<std::pair<std::string, Tensor>> with_constant(const DraftNode& node) const;
-  std::optional<Centered> mean(const std::string& value) const;
+  /// `like` is a value of the same rank.
+  std::optional<Centered> mean(const std::string& value, const std::string& like = "") const;
   std::optional<Centered> centered(const std::string& value) const;
   std::optional<Centered> squared(const std::string& value) const;
   /// sqrt(mean(c^2) + epsilon).
@@ -67,7 +68,8 @@ std::optional<std::pair<std::string, Tensor>> LayerNormMatcher::with_constant(
   return std::nullopt;
 }
 
-std::optional<Centered> LayerNormMatcher::mean(const std::string& value) const {
+std::optional<Centered> LayerNormMatcher::mean(const std::string& value,
+                                               const std::string& like) const {
   const DraftNode* node = pattern_.producer(before_cast(value), {"ReduceMean"});
   if (!node || node->inputs.empty() || node->attributes.integer("keepdims", 1) != 1) {
     return std::nullopt;
@@ -80,6 +82,7 @@ std::optional<Centered> LayerNormMatcher::mean(const std::string& value) const {
     // From the back, where the file says how many dimensions there are.
     auto rank = pattern_.rank(found.x);
     if (!rank) rank = pattern_.rank(node->inputs[0]);
+    if (!rank) rank = pattern_.rank(like);
     if (!rank) return std::nullopt;
     axis -= *rank;
   }
@@ -116,11 +119,10 @@ std::optional<Normal> LayerNormMatcher::deviation(const std::string& value) cons
   if (!terms || terms->second.numel() != 1) return std::nullopt;
   const DraftNode* variance = pattern_.producer(before_cast(terms->first), {"ReduceMean"});
   if (!variance || variance->inputs.empty()) return std::nullopt;
-  const auto over = mean(terms->first);
   const auto found = squared(variance->inputs[0]);
-  if (!over || !found) return std::nullopt;
-  std::vector<std::int64_t> axes = over->axes;
-  if (axes != found->axes) return std::nullopt;
+  if (!found) return std::nullopt;
+  const auto over = mean(terms->first, found->x);
+  if (!over || over->axes != found->axes) return std::nullopt;
   return Normal{*found, terms->second.to(at::kDouble).item<double>()};
 }
 

@@ -8,21 +8,13 @@ namespace {
 
 double epsilon_of(const Node& node) { return node.attributes.real("epsilon", 1e-5); }
 
-/// [C] as [C, 1, ...] against x.
-Tensor per_channel(const Tensor& values, const Tensor& x) {
-  std::vector<std::int64_t> sizes(static_cast<std::size_t>(std::max<std::int64_t>(x.dim() - 1, 1)),
-                                  1);
-  sizes[0] = -1;
-  return values.reshape(sizes);
-}
-
 /// The weight is a, shaped [C, 1, ...].
 class BatchNormalizationView : public LinearView {
  public:
   BatchNormalizationView(const Node& node, Inputs in) {
     const Tensor a = in[1] / (in[4] + epsilon_of(node)).sqrt();
-    weight_ = per_channel(a, in[0]);
-    bias_ = per_channel(in[2] - in[3] * a, in[0]);
+    weight_ = channel_shaped(a, in[0].dim());
+    bias_ = channel_shaped(in[2] - in[3] * a, in[0].dim());
   }
   Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const override {
     const Tensor z = x * matched(w, x);
@@ -61,7 +53,7 @@ Tensors batch_normalization_vjp(const Node& node, Inputs in, Inputs, Inputs grad
   Tensors result(in.size());
   if (!wanted[0] || !grad_out[0].defined()) return result;
   const Tensor a = in[1] / (in[4] + epsilon_of(node)).sqrt();
-  result[0] = grad_out[0] * per_channel(a, in[0]);
+  result[0] = grad_out[0] * channel_shaped(a, in[0].dim());
   return result;
 }
 

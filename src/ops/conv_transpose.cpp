@@ -86,17 +86,7 @@ std::unique_ptr<LinearView> conv_transpose_view(const Node& node, Inputs in,
 
 Tensors conv_transpose_vjp(const Node& node, Inputs in, Inputs, Inputs grad_out,
                            std::span<const bool> wanted) {
-  Tensors result(in.size());
-  const Tensor& s = grad_out[0];
-  if (!s.defined()) return result;
-  if (wanted[0] || wanted[1]) {
-    std::tie(result[0], result[1]) =
-        convolution_of(node, in[0], in[1]).backward(s, in[0], in[1], wanted[0], wanted[1]);
-  }
-  if (in.size() > 2 && in[2].defined() && wanted[2]) {
-    result[2] = s.transpose(0, 1).flatten(1).sum(1);
-  }
-  return result;
+  return convolution_vjp(convolution_of(node, in[0], in[1]), in, grad_out, wanted);
 }
 
 OpKind conv_transpose_kind(const Node&, std::span<const bool> constant) {

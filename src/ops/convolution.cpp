@@ -15,10 +15,7 @@ Tensor Convolution::forward(const Tensor& x, const Tensor& w, const Tensor& b) c
   const Tensor z = at::constant_pad_nd(
       at::convolution(padded, w, {}, stride, padding, dilation, transposed, output_padding, groups),
       pad_output);
-  if (!b.defined()) return z;
-  Sizes sizes(w.sizes().size() - 1, 1);
-  sizes[0] = -1;
-  return z + b.reshape(sizes);
+  return b.defined() ? z + channel_shaped(b, w.dim()) : z;
 }
 
 std::pair<Tensor, Tensor> Convolution::backward(const Tensor& s, const Tensor& x, const Tensor& w,
@@ -38,10 +35,7 @@ ConvolutionView::ConvolutionView(Convolution convolution, const Tensor& x, const
       x_sizes_(x.sizes().vec()),
       format_(x.suggest_memory_format()) {
   weight_ = w;
-  if (!b.defined()) return;
-  Sizes sizes(x_sizes_.size() - 1, 1);
-  sizes[0] = -1;
-  bias_ = b.reshape(sizes);
+  bias_ = channel_shaped(b, x.dim());
 }
 
 Tensor ConvolutionView::apply(const Tensor& x, const Tensor& w, const Tensor& b) const {
@@ -86,6 +80,20 @@ Tensor ConvolutionView::pull_w(const Tensor& x, const Tensor& s) const {
             .second);
   }
   return at::stack(parts);
+}
+
+Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,
+                        std::span<const bool> wanted) {
+  Tensors result(in.size());
+  const Tensor& s = grad_out[0];
+  if (!s.defined()) return result;
+  if (wanted[0] || wanted[1]) {
+    std::tie(result[0], result[1]) = convolution.backward(s, in[0], in[1], wanted[0], wanted[1]);
+  }
+  if (in.size() > 2 && in[2].defined() && wanted[2]) {
+    result[2] = s.transpose(0, 1).flatten(1).sum(1);
+  }
+  return result;
 }
 
 bool ConvolutionView::is_pointwise() const {

@@ -1,6 +1,7 @@
 // What Conv and ConvTranspose share: libtorch's convolution with explicit pads around it.
 #pragma once
 #include "ops/linear_view.h"
+#include "ops/op.h"
 #include "ops/window.h"
 
 namespace limn {
@@ -20,6 +21,10 @@ struct Convolution {
   std::pair<Tensor, Tensor> backward(const Tensor& s, const Tensor& x, const Tensor& w, bool want_x,
                                      bool want_w) const;
 };
+
+/// Gradients of x, w and b.
+Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,
+                        std::span<const bool> wanted);
 
 /// Weight [O, C/groups, kernel...] (Conv) or [C, O/groups, kernel...] (ConvTranspose), bias
 /// [O, 1, ...].

@@ -30,6 +30,13 @@ Tensor sum_to_sizes(const Tensor& tensor, at::IntArrayRef sizes) {
   return tensor.sizes() == sizes ? tensor : tensor.sum_to_size(sizes);
 }
 
+Tensor channel_shaped(const Tensor& values, std::int64_t rank) {
+  if (!values.defined()) return {};
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(std::max<std::int64_t>(rank - 1, 1)), 1);
+  sizes[0] = -1;
+  return values.reshape(sizes);
+}
+
 Tensor PoolView::apply(const Tensor& x, const Tensor& w, const Tensor& b) const {
   const Tensor z = scaled(pool(x), w);
   return b.defined() ? z + b : z;

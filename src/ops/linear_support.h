@@ -10,6 +10,9 @@ Tensor repeat_batch(const Tensor& tensor, std::int64_t count);
 /// `tensor` summed over the dimensions that broadcasting to its shape from `sizes` added.
 Tensor sum_to_sizes(const Tensor& tensor, at::IntArrayRef sizes);
 
+/// [C] as [C, 1, ...] against [N, C, ...] of `rank` dimensions; undefined stays so.
+Tensor channel_shaped(const Tensor& values, std::int64_t rank);
+
 /// z = w * pool(x) + b with a scalar w, or one number per sample ([N]).
 class PoolView : public LinearView {
  public:

@@ -6,6 +6,8 @@ namespace limn {
 
 /// A node seen as z = A(w) x + b: convolution, matrix product, pooling, batch normalization...
 /// Shapes: x as the node's data input, z as its output, w as `weight()`, b as `bias()`.
+/// `w` may have one dimension more than `weight()`: then w[n % w.size(0)] is the weight of sample n.
+/// The batch of x and s may be any multiple of the tape's: sample n belongs to tape sample n % N.
 /// Operators without weights (pools, resize) have a scalar weight of 1, so that w+ = w, w- = 0.
 class LinearView {
  public:

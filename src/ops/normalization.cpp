@@ -50,14 +50,6 @@ class FactorView : public PoolView {
   Tensor factor_;
 };
 
-/// [C] as [C, 1, ...] against x; undefined stays so.
-Tensor per_channel(const Tensor& values, const Tensor& x) {
-  if (!values.defined()) return {};
-  Sizes sizes(static_cast<std::size_t>(x.dim() - 1), 1);
-  sizes[0] = -1;
-  return values.reshape(sizes);
-}
-
 std::int64_t layer_axis(const Node& node, const Tensor& x) {
   return normalize_axis(node.attributes.integer("axis", -1), x.dim());
 }
@@ -116,8 +108,8 @@ std::unique_ptr<LinearView> group_normalization_view(const Node& node, Inputs in
   const Groups groups = groups_of(node, in);
   const std::int64_t block = c10::multiply_integers(in[0].sizes().slice(1)) / groups.count;
   return std::make_unique<BlockNormView>(in[0], block, epsilon_of(node),
-                                         per_channel(groups.scale, in[0]),
-                                         per_channel(groups.shift, in[0]));
+                                         channel_shaped(groups.scale, in[0].dim()),
+                                         channel_shaped(groups.shift, in[0].dim()));
 }
 
 /// (bias + alpha / size * sum of squares of `size` neighboring channels)^-beta.

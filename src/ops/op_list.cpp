@@ -46,6 +46,10 @@ OpKind kind_of(const Node& node, std::span<const bool> constant) {
   return node.spec->kind_of ? node.spec->kind_of(node, constant) : node.spec->kind;
 }
 
+std::string_view kind_text(const Node& node, std::span<const bool> constant) {
+  return kind_name(kind_of(node, constant));
+}
+
 std::size_t data_input(std::span<const bool> constant) {
   for (std::size_t i = 0; i < constant.size(); ++i) {
     if (!constant[i]) return i;

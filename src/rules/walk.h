@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "limn/method.h"
+#include "limn/model.h"
+#include "limn/trace.h"
 #include "rules/rule_book.h"
 
 namespace limn {

@@ -108,7 +108,7 @@ RC_GTEST_PROP(Methods, WithoutBiasInputTimesGradientAndLrpZeroSumToTheScore, ())
   RC_ASSERT(relative_error(sum, product.score) <= 1e-9);
   // In a bias-free piecewise linear network LRP-0 is input x gradient.
   const Explanation lrp =
-      make_method("lrp(composite=epsilon, epsilon=0, stabilizer=0, batch-norm=pass)")
+      make_method("lrp(composite=epsilon, epsilon=1e-12, stabilizer=1e-12, batch-norm=pass)")
           ->explain(model, x);
   RC_ASSERT(at::isfinite(lrp.relevance).all().item<bool>());
   RC_ASSERT(relative_error(lrp.relevance, product.relevance) <= 1e-6);

@@ -95,7 +95,7 @@ class Builder {
     if (kernel == 3) attributes.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
     if (awkward) {
       if (channels_ % 2 == 0 && out % 2 == 0) groups = 1 + pick(2);
-      attributes.set("pads", std::vector<std::int64_t>{1, 2, 0, 1});
+      attributes.set("pads", std::vector<std::int64_t>{2, 2, 1, 1});
       attributes.set("dilations", std::vector<std::int64_t>{1 + pick(2), 1});
       attributes.set("strides", std::vector<std::int64_t>{1, 1 + pick(2)});
       attributes.set("group", std::int64_t{groups});

@@ -1,0 +1,179 @@
+// `limn bench cost`: what each method costs, in plain forward passes of the same model.
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+
+#include "cli/cli.h"
+#include "cli/explaining.h"
+#include "cli/outbox.h"
+#include "cli/progress.h"
+#include "limn/error.h"
+#include "ops/op.h"
+
+namespace limn::cli {
+namespace {
+
+struct CostCommand {
+  ModelOptions model;
+  std::vector<std::string> methods;
+  std::int64_t batch = 1, runs = 5;
+  bool json = false;
+};
+
+/// The model as eager libtorch runs it: node by node, nothing folded, contiguous tensors; a value is
+/// freed after its last use.
+class PlainForward {
+ public:
+  explicit PlainForward(const Model& model) : graph_(model.graph()), input_(model.input()) {
+    last_use_.assign(graph_.values().size(), -1);
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      for (const ValueId id : graph_.nodes()[n].inputs) {
+        if (id) last_use_[static_cast<std::size_t>(id.index)] = static_cast<int>(n);
+      }
+    }
+    for (const ValueId id : graph_.outputs()) {
+      last_use_[static_cast<std::size_t>(id.index)] = static_cast<int>(graph_.nodes().size());
+    }
+    constants_.resize(graph_.values().size());
+    for (std::size_t v = 0; v < constants_.size(); ++v) {
+      const Tensor& constant = graph_.values()[v].constant;
+      if (constant.defined()) constants_[v] = constant.contiguous();
+    }
+  }
+
+  void run(const Tensor& x) const {
+    const at::NoGradGuard no_gradient;
+    Tensors values = constants_;
+    values[static_cast<std::size_t>(input_.index)] = x.contiguous();
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      const Node& node = graph_.nodes()[n];
+      Tensors in;
+      for (const ValueId id : node.inputs) {
+        in.push_back(id ? values[static_cast<std::size_t>(id.index)] : Tensor());
+      }
+      Tensors out = node.spec->forward(node, in);
+      for (std::size_t i = 0; i < node.outputs.size() && i < out.size(); ++i) {
+        if (node.outputs[i]) values[static_cast<std::size_t>(node.outputs[i].index)] = out[i];
+      }
+      for (const ValueId id : node.inputs) {
+        if (id && last_use_[static_cast<std::size_t>(id.index)] == static_cast<int>(n)) {
+          values[static_cast<std::size_t>(id.index)] = Tensor();
+        }
+      }
+    }
+  }
+
+ private:
+  const Graph& graph_;
+  ValueId input_;
+  std::vector<int> last_use_;
+  Tensors constants_;
+};
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+struct Entry {
+  std::string name;
+  std::function<void()> work;
+  std::vector<double> seconds;
+};
+
+int cost(const CostCommand& command) {
+  ExplainSettings settings;
+  settings.methods = command.methods;
+  if (settings.methods.empty()) {
+    settings.methods = {"gradient", "guided-backprop", "grad-cam", "lrp(composite=epsilon-plus)",
+                        "lrp(composite=epsilon-alpha2-beta1)"};
+  }
+  const auto methods = make_methods(settings);
+  const LoadedModel loaded = load(command.model);
+  const Model& model = loaded.model;
+  if (!model.device().is_cpu()) {
+    fail(ErrorCode::InvalidArgument,
+         "bench cost compares on the CPU; the GPU table comes from ./dev gpu");
+  }
+  auto shape = model.input_shape();
+  if (shape.size() != 3) shape = {3, -1, -1};
+  const auto& size = model.preprocessing().size;
+  if (shape[0] < 0) shape[0] = 3;
+  for (std::size_t axis = 1; axis < 3; ++axis) {
+    if (shape[axis] < 0) shape[axis] = size.size() == 2 ? size[axis - 1] : 224;
+  }
+  at::manual_seed(0);
+  const Tensor x = at::randn({command.batch, shape[0], shape[1], shape[2]}, at::kFloat)
+                       .to(model.dtype());
+  const PlainForward plain(model);
+  std::vector<Entry> entries;
+  entries.push_back({"plain forward", [&] { plain.run(x); }, {}});
+  entries.push_back({"forward", [&] { model.run(x, Keep::Outputs); }, {}});
+  for (const auto& method : methods) {
+    entries.push_back({method.asked, [&] { method.method->explain(model, x); }, {}});
+  }
+  // The first run fills caches of weights; then all take turns, so that a busy moment hits each.
+  Progress progress("runs", static_cast<double>(entries.size()) *
+                                static_cast<double>(command.runs + 1));
+  double done = 0;
+  for (std::int64_t run = 0; run <= command.runs; ++run) {
+    for (auto& entry : entries) {
+      check_interrupt();
+      const double seconds = seconds_of(entry.work);
+      if (run > 0) entry.seconds.push_back(seconds);
+      progress.at(++done);
+    }
+  }
+  progress.clear();
+  const double base = median(entries.front().seconds);
+  if (!command.json) {
+    fmt::print("{} x {}x{}x{}, {} threads, median of {} runs\n", command.batch, shape[0], shape[1],
+               shape[2], at::get_num_threads(), command.runs);
+    fmt::print("{:<44} {:>8} {:>10}\n", "method", "ratio", "seconds");
+  }
+  for (const auto& entry : entries) {
+    const double seconds = median(entry.seconds);
+    if (command.json) {
+      const nlohmann::ordered_json json = {
+          {"method", entry.name}, {"ratio", seconds / base}, {"seconds", seconds}};
+      fmt::print("{}\n", json.dump());
+    } else {
+      fmt::print("{:<44} {:>8.2f} {:>10.4f}\n", entry.name, seconds / base, seconds);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  const auto command = std::make_shared<CostCommand>();
+  CLI::App* bench = app.add_subcommand("bench", "Measure on this machine");
+  bench->require_subcommand(1);
+  CLI::App* sub = bench->add_subcommand(
+      "cost", "Time methods as multiples of one plain fp32 forward pass of the same model");
+  add_model_options(*sub, command->model, false);
+  sub->add_option("-m,--method", command->methods, "methods to time")->type_name("SPEC");
+  sub->add_option("--batch", command->batch, "pictures in one pass")->check(CLI::Range(1, 4096));
+  sub->add_option("--runs", command->runs, "runs of each, after one to warm up")
+      ->check(CLI::Range(1, 1000));
+  sub->add_flag("--json", command->json, "print one JSON object a line: method, ratio, seconds");
+  sub->footer(
+      "The plain forward pass runs the unfolded graph node by node on contiguous tensors, as eager\n"
+      "libtorch does; `forward` is limn's own. Runs are interleaved; the median counts.\n"
+      "\n"
+      "Example:\n  limn bench cost model.onnx -m gradient -m lrp --batch 1 --threads 2\n");
+  sub->callback([command, &action] { action = [command] { return cost(*command); }; });
+}
+
+}  // namespace limn::cli

@@ -1,0 +1,26 @@
+// What the commands of `limn` share. Each command is one file with one `add_` function.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+namespace limn::cli {
+
+/// What a command leaves to do once all arguments are read; returns the exit code.
+using Action = std::function<int()>;
+
+// Each adds its command to `app` and sets `action` when it is called.
+void add_explain(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_list(CLI::App& app, Action& action);
+void add_diff(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+void add_demo(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+
+/// The command line as typed, for the manifest.
+const std::vector<std::string>& command_line();
+
+}  // namespace limn::cli

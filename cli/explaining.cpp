@@ -1,0 +1,333 @@
+// See explaining.h.
+#include "cli/explaining.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "cli/outbox.h"
+#include "cli/progress.h"
+#include "limn/error.h"
+#include "limn/spec.h"
+
+namespace limn::cli {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Adds `layer=` to the outermost method that has a layer and names none.
+bool add_layer(Spec& spec, const std::string& layer) {
+  const MethodEntry& entry = find_method(spec.name);
+  if (entry.info.needs_layer) {
+    for (const auto& argument : spec.arguments) {
+      if (canonical_name(argument.key) == "layer") return true;
+    }
+    Spec value;
+    value.name = layer;
+    spec.arguments.push_back({"layer", {value}});
+    return true;
+  }
+  for (auto& argument : spec.arguments) {
+    if (!argument.key.empty() || argument.value.front().is_list) continue;
+    bool is_method = false;
+    for (const auto& one : methods()) {
+      is_method = is_method || one.info.name == canonical_name(argument.value.front().name);
+    }
+    if (is_method && add_layer(argument.value.front(), layer)) return true;
+  }
+  return false;
+}
+
+std::vector<Prediction> predictions_of(const Model& model, const Tensor& row) {
+  const Tensor values = row.to(at::kCPU, at::kDouble);
+  const std::int64_t count = std::min<std::int64_t>(5, values.numel());
+  const auto [best, index] = values.topk(count);
+  std::vector<Prediction> out;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t c = index[i].item<std::int64_t>();
+    out.push_back({c, class_label(model, c), best[i].item<double>()});
+  }
+  return out;
+}
+
+/// Why a reader should not trust this map, in words.
+std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, const Model& model,
+                                bool is_picture, double max_gap) {
+  std::vector<std::string> out;
+  if (record.gap && !(*record.gap <= max_gap)) {
+    out.push_back(fmt::format("the map's sum misses the score by {:.3g} % (bound {:.3g} %, see "
+                              "--max-gap)",
+                              100 * *record.gap, 100 * max_gap));
+  }
+  if (record.style.constant) out.push_back(record.style.words);
+  const double share = map.numel() >= 1000 ? concentration(map) : 0;
+  if (share > 0.5) {
+    out.push_back(fmt::format("one pixel in a thousand holds {:.0f} % of the relevance: the map is "
+                              "unstable; try another composite or rule",
+                              100 * share));
+  }
+  if (is_picture && !model.preprocessing().known) {
+    out.push_back(
+        "nobody said how this model's pictures are prepared, so values from 0 to 1 are a guess; "
+        "give --preset, or --mean and --std, or write <model>.limn.json");
+  }
+  for (const auto& note : record.notes) {
+    if (note.find("used the gradient") != std::string::npos) out.push_back(note);
+  }
+  return out;
+}
+
+/// A few inputs of one shape as one batch.
+struct Group {
+  std::size_t first = 0;
+  std::vector<Loaded> loaded;
+};
+
+class Runner {
+ public:
+  Runner(const LoadedModel& loaded, const std::vector<Input>& inputs,
+         const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,
+         const ExplainSettings& settings, const std::function<void(Outcome&&)>& sink)
+      : loaded_(loaded),
+        inputs_(inputs),
+        methods_(methods),
+        targets_(targets),
+        settings_(settings),
+        sink_(sink),
+        progress_("maps", static_cast<double>(inputs.size() * methods.size() * targets.size())) {}
+
+  void run() {
+    const std::int64_t batch = std::max<std::int64_t>(1, settings_.batch);
+    Group group;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      Loaded next = load_input(inputs_[i], loaded_.model);
+      const bool fits = !group.loaded.empty() && group.loaded[0].x.sizes() == next.x.sizes() &&
+                        static_cast<std::int64_t>(group.loaded.size()) < batch;
+      if (!fits) {
+        explain(group);
+        group = {i, {}};
+      }
+      group.loaded.push_back(std::move(next));
+    }
+    explain(group);
+  }
+
+ private:
+  void explain(const Group& group) {
+    if (group.loaded.empty()) return;
+    Tensors rows;
+    for (const auto& one : group.loaded) rows.push_back(one.x);
+    const Tensor x = rows.size() == 1 ? rows[0] : at::cat(rows);
+    in_context([&] { return "input \"" + inputs_[group.first].path + "\""; },
+               [&] { explain(group, x); });
+  }
+
+  void explain(const Group& group, const Tensor& x) {
+    const Model& model = loaded_.model;
+    const Tensor shares =
+        probabilities(model, model.run(x, std::vector<ValueId>{model.logits()}));
+    std::vector<Target> targets;
+    for (const auto& choice : targets_) targets.push_back(choice.target);
+    for (std::size_t m = 0; m < methods_.size(); ++m) {
+      check_interrupt();
+      ExplainOptions options;
+      options.score = score_of(loaded_, settings_);
+      options.seed = settings_.seed;
+      options.batch = settings_.batch;
+      options.fallback_gradient = settings_.fallback == "gradient";
+      const double done = static_cast<double>(done_);
+      const auto maps = static_cast<double>(targets.size() * group.loaded.size());
+      options.progress = [&](double share) {
+        check_interrupt();
+        progress_.at(done + share * maps);
+      };
+      const double start = now();
+      const auto explanations = in_context([&] { return "method \"" + methods_[m].asked + "\""; },
+                                           [&] {
+                                             return methods_[m].method->explain(model, x, targets,
+                                                                                options);
+                                           });
+      const double seconds = (now() - start) / maps;
+      for (std::size_t t = 0; t < explanations.size(); ++t) {
+        const Tensor map = explanations[t].map().to(at::kCPU);
+        for (std::size_t i = 0; i < group.loaded.size(); ++i) {
+          hand_over(group, i, m, t, explanations[t], map[static_cast<std::int64_t>(i)], shares,
+                    seconds);
+        }
+      }
+    }
+  }
+
+  void hand_over(const Group& group, std::size_t i, std::size_t m, std::size_t t,
+                 const Explanation& explanation, const Tensor& map, const Tensor& shares,
+                 double seconds) {
+    const Input& input = inputs_[group.first + i];
+    const Loaded& loaded = group.loaded[i];
+    const auto sample = static_cast<std::int64_t>(i);
+    Outcome out;
+    out.input = group.first + i;
+    out.method = m;
+    out.target = t;
+    out.map = map.to(at::kFloat).contiguous();
+    out.original = to_original(out.map, loaded.geometry);
+    out.picture = loaded.picture;
+    ResultRecord& record = out.record;
+    record.input = input.path;
+    record.input_sha256 = loaded.sha256;
+    record.sample = input.sample;
+    record.asked_target = targets_[t].target.text();
+    record.target = explanation.target;
+    if (i < explanation.classes.size()) {
+      record.classes = {explanation.classes[i]};
+      const bool single = targets_[t].target.kind != Target::Kind::Margin;
+      if (i > 0 && single) {
+        record.target = concat("class:", explanation.classes[i], " (",
+                               class_label(loaded_.model, explanation.classes[i]), ")");
+      }
+    }
+    record.predictions = predictions_of(loaded_.model, shares[sample]);
+    const MethodInfo& info = methods_[m].method->info();
+    record.spec = explanation.method.empty() ? methods_[m].method->spec().text()
+                                             : explanation.method;
+    record.method = info.name;
+    record.title = info.title;
+    record.at = explanation.at;
+    record.layer = explanation.layer;
+    record.reduction = explanation.reduction;
+    record.is_signed = explanation.is_signed;
+    record.score = explanation.score[sample].item<double>();
+    if (explanation.gap.defined()) record.gap = explanation.gap[sample].item<double>();
+    const Tensor wide = map.to(at::kDouble);
+    record.map_sum = wide.sum().item<double>();
+    record.map_min = wide.min().item<double>();
+    record.map_max = wide.max().item<double>();
+    record.geometry = loaded.geometry;
+    record.style = style_map(out.original, record.is_signed, settings_.colormap, settings_.scale);
+    record.notes = explanation.notes;
+    record.seconds = seconds;
+    record.warnings = doubts(record, out.map, loaded_.model, !input.tensor.defined(),
+                             settings_.max_gap);
+    sink_(std::move(out));
+    progress_.at(static_cast<double>(++done_));
+  }
+
+  const LoadedModel& loaded_;
+  const std::vector<Input>& inputs_;
+  const std::vector<MethodChoice>& methods_;
+  const std::vector<TargetChoice>& targets_;
+  const ExplainSettings& settings_;
+  const std::function<void(Outcome&&)>& sink_;
+  Progress progress_;
+  std::size_t done_ = 0;
+};
+
+}  // namespace
+
+void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
+  command
+      .add_option("-m,--method", settings.methods,
+                  "what explains: a method and its options, lrp or \"lrp(composite=flat)\"; "
+                  "`limn list methods`")
+      ->type_name("SPEC");
+  command
+      .add_option("-t,--target", settings.targets,
+                  "what is explained: top1, top:K, class:INDEX, class:LABEL, margin:A-B")
+      ->type_name("TARGET");
+  command.add_option("--layer", settings.layer, "the layer CAM methods read; default: the last")
+      ->group("Explaining");
+  command.add_option("--score", settings.score, "logit, prob or log-prob; default: logit")
+      ->group("Explaining");
+  command.add_option("--seed", settings.seed, "of methods that sample")->group("Explaining");
+  command.add_option("--batch", settings.batch, "samples in one pass; default: chosen to fit")
+      ->check(CLI::Range(0, 65536))
+      ->group("Explaining");
+  command
+      .add_option("--fallback", settings.fallback,
+                  "gradient: nodes without a rule get the gradient, counted and recorded")
+      ->check(CLI::IsMember({"none", "gradient"}))
+      ->group("Explaining");
+  command
+      .add_option("--max-gap", settings.max_gap,
+                  "share of the score that a conserving map may miss before it is doubted")
+      ->check(CLI::Range(0.0, 1e9))
+      ->group("Explaining");
+  command.add_option("--colormap", settings.colormap, "`limn list colormaps`; default by sign")
+      ->group("Pictures");
+  command
+      .add_option("--scale", settings.scale,
+                  "the strongest color stands for: max, p99.5 (a percentile) or a number")
+      ->group("Pictures");
+}
+
+std::string slug(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '.' || byte >= 0x80) {
+      out += c;
+    } else if (!out.empty() && out.back() != '-') {
+      out += '-';
+    }
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out.substr(0, 80);
+}
+
+std::vector<MethodChoice> make_methods(const ExplainSettings& settings) {
+  std::vector<MethodChoice> out;
+  bool layer_used = settings.layer.empty();
+  for (const auto& asked : settings.methods) {
+    Spec spec = Spec::parse(asked);
+    if (spec.is_list) {
+      fail(ErrorCode::InvalidArgument, "method \"", asked, "\" is a list; give -m once for each");
+    }
+    if (!settings.layer.empty() && add_layer(spec, settings.layer)) layer_used = true;
+    out.push_back({asked, slug(asked), make_method(spec.text())});
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (out[i].asked == out[k].asked) {
+        fail(ErrorCode::InvalidArgument, "method \"", out[i].asked, "\" is given twice");
+      }
+      if (out[i].slug == out[k].slug) out[i].slug += "-" + std::to_string(i + 1);
+    }
+  }
+  if (!layer_used) {
+    fail(ErrorCode::InvalidArgument, "--layer fits none of the methods; only CAM methods read a ",
+         "layer (`limn list methods`)");
+  }
+  return out;
+}
+
+std::vector<TargetChoice> make_targets(const ExplainSettings& settings) {
+  std::vector<TargetChoice> out;
+  for (const auto& text : settings.targets) {
+    for (auto& target : Target::parse(text)) {
+      const std::string name = target.kind == Target::Kind::Top
+                                   ? "top" + std::to_string(target.rank + 1)
+                                   : slug(target.text());
+      const auto same = [&](const TargetChoice& other) { return other.slug == name; };
+      if (std::any_of(out.begin(), out.end(), same)) {
+        fail(ErrorCode::InvalidArgument, "target \"", target.text(), "\" is given twice");
+      }
+      out.push_back({std::move(target), name});
+    }
+  }
+  return out;
+}
+
+ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
+  return settings.score.empty() ? loaded.score : parse_score_kind(settings.score);
+}
+
+void explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
+                 const std::vector<MethodChoice>& methods,
+                 const std::vector<TargetChoice>& targets, const ExplainSettings& settings,
+                 const std::function<void(Outcome&&)>& sink) {
+  Runner(loaded, inputs, methods, targets, settings, sink).run();
+}
+
+}  // namespace limn::cli

@@ -1,0 +1,185 @@
+// `limn list`: methods, operators, presets, color maps, or everything about one of them.
+#include <fmt/format.h>
+
+#include "cli/cli.h"
+#include "limn/error.h"
+#include "limn/method.h"
+#include "limn/render.h"
+#include "ops/op.h"
+
+namespace limn::cli {
+namespace {
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  return fmt::format("{}", fmt::join(words, between));
+}
+
+/// Breaks text at spaces into lines of at most `width` characters.
+std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find_first_of(" \n", at), text.size());
+    const std::string word = text.substr(at, end - at);
+    const std::string& line = lines.back();
+    if (!line.empty() && line.size() + 1 + word.size() > width) {
+      lines.push_back(word);
+    } else {
+      lines.back() += (line.empty() ? "" : " ") + word;
+    }
+    if (end < text.size() && text[end] == '\n') lines.emplace_back();
+    at = end + 1;
+  }
+  return lines;
+}
+
+void print_block(const std::string& name, const std::string& text) {
+  if (text.empty()) return;
+  bool first = true;
+  for (const auto& line : wrapped(text, 84)) {
+    fmt::print("  {:<10} {}\n", first ? name : "", line);
+    first = false;
+  }
+}
+
+void list_methods() {
+  std::string family;
+  for (const auto& entry : methods()) {
+    const MethodInfo& info = entry.info;
+    if (info.family != family) {
+      fmt::print("{}{}\n", family.empty() ? "" : "\n", info.family);
+      family = info.family;
+    }
+    bool first = true;
+    for (const auto& line : wrapped(info.summary, 74)) {
+      fmt::print("  {:<20} {}\n", first ? info.name : "", line);
+      first = false;
+    }
+  }
+  fmt::print("\n`limn list NAME` says more: formula, paper, options.\n");
+}
+
+void describe_method(const MethodEntry& entry) {
+  const MethodInfo& info = entry.info;
+  fmt::print("{} ({})\n", info.title, info.name);
+  print_block("", info.summary);
+  fmt::print("\n");
+  print_block("formula", info.formula);
+  print_block("paper", info.paper);
+  if (!info.aliases.empty()) print_block("also", joined(info.aliases, ", "));
+  std::vector<std::string> traits;
+  traits.push_back(info.signed_map ? "evidence for and against" : "strength only");
+  if (info.complete) traits.push_back("the sum is exactly the score");
+  if (info.conserves && !info.complete) traits.push_back("the sum is the score, up to bias terms");
+  traits.push_back(info.deterministic ? "same result every time" : "depends on --seed");
+  if (info.needs_layer) traits.push_back("reads a layer");
+  if (info.needs_bounds) traits.push_back("uses the input's lowest and highest values");
+  print_block("traits", joined(traits, "; "));
+  const auto options = entry.options ? entry.options() : std::vector<FieldInfo>();
+  if (options.empty()) {
+    fmt::print("\nNo options.\n");
+    return;
+  }
+  fmt::print("\nOptions, written {}({}={}, ...)\n", info.name, options[0].name, options[0].value);
+  for (const auto& option : options) {
+    fmt::print("  {} = {}\n", option.name, option.value);
+    for (const auto& line : wrapped(option.help, 84)) fmt::print("      {}\n", line);
+    for (const auto& line : wrapped("legal: " + option.legal, 84)) fmt::print("      {}\n", line);
+    if (!option.aliases.empty()) fmt::print("      also: {}\n", joined(option.aliases, ", "));
+  }
+}
+
+void list_operators() {
+  for (const OpSpec* op : operators()) {
+    fmt::print("{:<24} {:<11} {}\n", op->name, kind_name(op->kind), op->help);
+  }
+  fmt::print("\n{} operators, opsets 7 to 21.\n", operators().size());
+}
+
+void describe_operator(const OpSpec& op) {
+  fmt::print("{}, kind {}{}\n", op.name, kind_name(op.kind),
+             op.kind_of ? " (depends on which inputs are constant)" : "");
+  fmt::print("  {}\n", op.help);
+  fmt::print("  opset {} and later, at least {} input{}\n", op.since, op.inputs_min,
+             op.inputs_min == 1 ? "" : "s");
+}
+
+void describe_preset(const std::string& name) {
+  const Preprocessing how = Preprocessing::preset(name);
+  fmt::print("{:<10} ", name);
+  if (!how.size.empty()) fmt::print("{} x {}, ", how.size.front(), how.size.back());
+  fmt::print("{}", how.resize);
+  if (how.short_side > 0) fmt::print(" {}", how.short_side);
+  fmt::print(", mean {}, std {}, {}, pixels 0..{}\n", fmt::join(how.mean, " "),
+             fmt::join(how.std, " "), how.channel_order, how.scale);
+}
+
+void describe_colormap(const ColormapInfo& info) {
+  fmt::print("{:<10} {}{}\n", info.name, info.diverging ? "signed  " : "unsigned  ", info.summary);
+}
+
+int list(const std::string& name) {
+  const std::string wanted = canonical_name(name);
+  if (wanted == "methods") {
+    list_methods();
+    return 0;
+  }
+  if (wanted == "operators") {
+    list_operators();
+    return 0;
+  }
+  if (wanted == "presets") {
+    for (const auto& preset : Preprocessing::preset_names()) describe_preset(preset);
+    return 0;
+  }
+  if (wanted == "colormaps") {
+    for (const auto& info : colormaps()) describe_colormap(info);
+    return 0;
+  }
+  std::vector<std::string> names = {"methods", "operators", "presets", "colormaps"};
+  for (const auto& entry : methods()) {
+    bool found = entry.info.name == wanted;
+    for (const auto& alias : entry.info.aliases) found = found || canonical_name(alias) == wanted;
+    if (found) {
+      describe_method(entry);
+      return 0;
+    }
+    names.push_back(entry.info.name);
+  }
+  for (const OpSpec* op : operators()) {
+    if (canonical_name(op->name) == wanted) {
+      describe_operator(*op);
+      return 0;
+    }
+    names.emplace_back(op->name);
+  }
+  for (const auto& preset : Preprocessing::preset_names()) {
+    if (preset == wanted) {
+      describe_preset(preset);
+      return 0;
+    }
+    names.push_back(preset);
+  }
+  for (const auto& info : colormaps()) {
+    if (info.name == wanted) {
+      describe_colormap(info);
+      return 0;
+    }
+    names.push_back(info.name);
+  }
+  fail(ErrorCode::NotFound, "nothing is named \"", name, "\"; did you mean ",
+       nearest_names(name, names), "?");
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Action& action) {
+  const auto name = std::make_shared<std::string>();
+  CLI::App* sub = app.add_subcommand("list", "Say what there is: methods, operators, presets ...");
+  sub->add_option("WHAT", *name, "methods, operators, presets, colormaps, or the name of one")
+      ->required();
+  sub->footer("Examples:\n  limn list methods\n  limn list lrp\n  limn list operators\n");
+  sub->callback([name, &action] { action = [name] { return list(*name); }; });
+}
+
+}  // namespace limn::cli

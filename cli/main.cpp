@@ -1,0 +1,96 @@
+// The `limn` program: arguments in, results on stdout, errors and progress on stderr, an exit code
+// that says what kind of failure it was.
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include "cli/cli.h"
+#include "cli/outbox.h"
+#include "limn/error.h"
+#include "limn/version.h"
+
+namespace limn::cli {
+namespace {
+
+std::vector<std::string>& arguments() {
+  static std::vector<std::string> all;
+  return all;
+}
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  limn demo                                        see it work on pictures of its own\n"
+    "  limn explain model.onnx cat.jpg                  why this class? (LRP, likeliest class)\n"
+    "  limn explain model.onnx photos/ -m lrp -m grad-cam -t top:3 -o out --html\n"
+    "  limn compare model.onnx cat.jpg -m lrp -m gradient -m grad-cam -o grid.png\n"
+    "  limn inspect model.onnx                          nodes, shapes, rules, coverage\n"
+    "  limn list methods                                all methods; `limn list lrp` for one\n"
+    "\n"
+    "Exit codes: 0 done, 2 bad argument, 3 not found, 4 bad model, 5 unsupported, 6 bad input,\n"
+    "7 reading or writing failed, 8 not to be trusted (NaN, --strict), 9 device, 130 interrupted.\n";
+
+int report(const char* text, int code) {
+  std::cout.flush();
+  std::fprintf(stderr, "limn: error: %s\n", text);
+  return code;
+}
+
+int run(int count, char** values) {
+  CLI::App app{"limn shows which parts of a picture made a neural network decide as it did."};
+  app.name("limn");
+  app.footer(kFooter);
+  app.set_version_flag("--version", std::string("limn ") + kVersion);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Action action;
+  add_explain(app, action);
+  add_compare(app, action);
+  add_inspect(app, action);
+  add_list(app, action);
+  add_diff(app, action);
+  add_doctor(app, action);
+  add_demo(app, action);
+  add_bench(app, action);
+  try {
+    app.parse(count, values);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    // CLI11's own words for an unknown command do not offer the right ones.
+    if (count > 1 && values[1][0] != '-' && app.get_subcommands().empty()) {
+      std::vector<std::string> names;
+      for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+      text = "no command \"" + std::string(values[1]) + "\"; did you mean " +
+             nearest_names(values[1], names) + "?";
+    }
+    return report((text + " (see limn --help)").c_str(),
+                  static_cast<int>(ErrorCode::InvalidArgument));
+  }
+  return action ? action() : 0;
+}
+
+}  // namespace
+
+const std::vector<std::string>& command_line() { return arguments(); }
+
+}  // namespace limn::cli
+
+int main(int count, char** values) {
+  using limn::cli::report;
+  limn::cli::arguments().assign(values, values + count);
+  limn::cli::catch_interrupts();
+  try {
+    return limn::cli::run(count, values);
+  } catch (const limn::cli::Interrupted&) {
+    return report("interrupted; what this run had written is removed", 130);
+  } catch (const limn::Error& error) {
+    return report(error.what(), static_cast<int>(error.code()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; use a smaller input or batch",
+                  static_cast<int>(limn::ErrorCode::Device));
+  } catch (const std::exception& error) {
+    return report(error.what(), 1);
+  }
+}

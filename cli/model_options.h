@@ -1,0 +1,40 @@
+// Options that say how a model is loaded and fed, the same for every command.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "limn/model.h"
+#include "limn/report.h"
+#include "limn/target.h"
+
+namespace limn::cli {
+
+struct ModelOptions {
+  std::string path;
+  std::string preset, mean, std, size, resize, channel_order, labels, output;
+  std::string device = "cpu", precision = "fp32";
+  std::int64_t threads = 0;
+};
+
+/// The model argument, `--device`, `--precision`, `--threads` and `--labels`; with `pictures` the
+/// preprocessing options, too.
+void add_model_options(CLI::App& command, ModelOptions& options, bool pictures = true);
+
+struct LoadedModel {
+  Model model;
+  ScoreKind score = ScoreKind::Logit;  ///< what the sidecar says, else logit
+};
+/// Sets the number of threads, reads the model and its sidecar, applies the options.
+LoadedModel load(const ModelOptions& options);
+/// Sets libtorch's threads; 0 means all cores. Returns the number.
+std::int64_t set_threads(std::int64_t threads);
+
+/// Versions of limn and of the libraries that results depend on.
+std::map<std::string, std::string> library_versions();
+/// Model, preprocessing, device, versions; the hash is filled in by `model_hash`.
+RunRecord start_record(const ModelOptions& options, const LoadedModel& loaded);
+
+}  // namespace limn::cli
