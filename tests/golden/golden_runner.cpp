@@ -1,6 +1,7 @@
 // See golden_runner.h.
 #include "golden/golden_runner.h"
 
+#include <ATen/ATen.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,8 +121,9 @@ class CaseRun {
     const Model model =
         Model::from_onnx((folder_ / case_["model"].get<std::string>()).string()).to(dtype);
     const Tensor x = read_npy((folder_ / case_["input"].get<std::string>()).string());
+    const json inner = case_.value("inner", json::object());
     ExplainOptions options;
-    for (const auto& [name, file] : case_.value("inner", json::object()).items()) {
+    for (const auto& [name, file] : inner.items()) {
       options.record.push_back(name);
     }
     if (case_["expected"].contains("seed")) {
@@ -137,7 +139,7 @@ class CaseRun {
       if (raw && !result.inner.contains(key)) continue;
       all.push_back({name, raw ? result.inner.at(key) : result.relevance, theirs});
     }
-    for (const auto& [name, file] : case_.value("inner", json::object()).items()) {
+    for (const auto& [name, file] : inner.items()) {
       if (exact) break;
       all.push_back({name, result.inner.at(name), read_npy((folder_ / file_of(file)).string())});
     }
@@ -147,7 +149,7 @@ class CaseRun {
       const double largest = one.theirs.abs().max().item<double>();
       if (exact) tolerance = {.rtol = 0, .atol = 1e-6 * largest, .rel_l2 = -1};
       // The case's absolute tolerance belongs to the result; inner tensors have their own scale.
-      if (case_.value("inner", json::object()).contains(one.name)) {
+      if (inner.contains(one.name)) {
         tolerance.atol = std::max(tolerance.atol, 2e-5 * largest);
       }
       worst = std::max(worst, compare(one, tolerance, reason));
@@ -165,9 +167,8 @@ class CaseRun {
       Tensors parts;
       for (std::size_t n = 0; n < targets.size(); ++n) {
         const auto i = static_cast<std::int64_t>(n);
-        whole = std::move(
-            method_->explain(model, x.slice(0, i, i + 1), {Target::of_class(targets[n])}, options)
-                .front());
+        whole =
+            method_->explain(model, x.slice(0, i, i + 1), Target::of_class(targets[n]), options);
         parts.push_back(whole.relevance);
       }
       whole.relevance = at::cat(parts);
