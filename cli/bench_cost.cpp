@@ -2,9 +2,8 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
 #include "cli/explaining.h"
@@ -23,8 +22,8 @@ struct CostCommand {
   bool json = false;
 };
 
-/// The model as eager libtorch runs it: node by node, nothing folded, contiguous tensors; a value is
-/// freed after its last use.
+/// The model as eager libtorch runs it: node by node, nothing folded, contiguous tensors; a value
+/// is freed after its last use.
 class PlainForward {
  public:
   explicit PlainForward(const Model& model) : graph_(model.graph()), input_(model.input()) {
@@ -113,8 +112,8 @@ int cost(const CostCommand& command) {
     if (shape[axis] < 0) shape[axis] = size.size() == 2 ? size[axis - 1] : 224;
   }
   at::manual_seed(0);
-  const Tensor x = at::randn({command.batch, shape[0], shape[1], shape[2]}, at::kFloat)
-                       .to(model.dtype());
+  const Tensor x =
+      at::randn({command.batch, shape[0], shape[1], shape[2]}, at::kFloat).to(model.dtype());
   const PlainForward plain(model);
   std::vector<Entry> entries;
   entries.push_back({"plain forward", [&] { plain.run(x); }, {}});
@@ -123,8 +122,8 @@ int cost(const CostCommand& command) {
     entries.push_back({method.asked, [&] { method.method->explain(model, x); }, {}});
   }
   // The first run fills caches of weights; then all take turns, so that a busy moment hits each.
-  Progress progress("runs", static_cast<double>(entries.size()) *
-                                static_cast<double>(command.runs + 1));
+  Progress progress("runs",
+                    static_cast<double>(entries.size()) * static_cast<double>(command.runs + 1));
   double done = 0;
   for (std::int64_t run = 0; run <= command.runs; ++run) {
     for (auto& entry : entries) {
@@ -169,7 +168,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 1000));
   sub->add_flag("--json", command->json, "print one JSON object a line: method, ratio, seconds");
   sub->footer(
-      "The plain forward pass runs the unfolded graph node by node on contiguous tensors, as eager\n"
+      "The plain forward pass runs the unfolded graph node by node on contiguous tensors, as "
+      "eager\n"
       "libtorch does; `forward` is limn's own. Runs are interleaved; the median counts.\n"
       "\n"
       "Example:\n  limn bench cost model.onnx -m gradient -m lrp --batch 1 --threads 2\n");

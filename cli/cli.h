@@ -1,7 +1,6 @@
 // What the commands of `limn` share. Each command is one file with one `add_` function.
 #pragma once
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <string>
 

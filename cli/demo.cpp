@@ -59,8 +59,8 @@ std::string name_list(const std::vector<double>& shares) {
   std::string text;
   for (std::size_t c = 0; c < shares.size(); ++c) {
     if (shares[c] < 0.5) continue;
-    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", shape_labels()[c],
-                        100 * shares[c]);
+    text +=
+        fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", shape_labels()[c], 100 * shares[c]);
   }
   return text.empty() ? "nothing" : text;
 }
@@ -90,12 +90,12 @@ class Demo {
   /// One row of a grid: every method's map of one class of one picture.
   GridRow row(const Model& model, const Tensor& x, const Tensor& picture, int label,
               double probability, std::vector<Tensor>* maps) {
-    GridRow out{picture, fmt::format("{}, {:.0f} %", shape_labels()[static_cast<std::size_t>(label)],
-                                     100 * probability),
+    GridRow out{picture,
+                fmt::format("{}, {:.0f} %", shape_labels()[static_cast<std::size_t>(label)],
+                            100 * probability),
                 {}};
     for (const auto& name : kMethods) {
-      const Explanation explanation =
-          make_method(name)->explain(model, x, Target::of_class(label));
+      const Explanation explanation = make_method(name)->explain(model, x, Target::of_class(label));
       const Tensor map = explanation.map()[0].to(at::kCPU, at::kFloat);
       const Tensor full = resize_maps(map.unsqueeze(0), picture.size(0), picture.size(1))[0];
       out.cells.push_back({full, style_map(full, explanation.is_signed, "", "p99.5"), ""});
@@ -131,9 +131,10 @@ class Demo {
         GridRow one = row(model, x, picture, label, shares[c], &maps);
         const Tensor mask = scene.mask(label);
         const double share = share_inside(maps.back(), mask), size = area_share(mask);
-        fmt::print("    {:<9} {:3.0f} % of the LRP relevance lies on it; it covers {:2.0f} % of the "
-                   "picture\n",
-                   shape_labels()[c], 100 * share, 100 * size);
+        fmt::print(
+            "    {:<9} {:3.0f} % of the LRP relevance lies on it; it covers {:2.0f} % of the "
+            "picture\n",
+            shape_labels()[c], 100 * share, 100 * size);
         inside += share;
         area += size;
         ++count;
@@ -155,9 +156,9 @@ class Demo {
     for (const TagRule rule : {TagRule::Never, TagRule::Always}) {
       // The same scenes with and without the tag; none holds the class that it marks.
       const auto scenes = demo_pictures(96, rule);
-      const ShapesPicture& scene = *std::find_if(
-          scenes.begin(), scenes.end(),
-          [](const ShapesPicture& one) { return !one.holds(kDemoTagLabel); });
+      const ShapesPicture& scene =
+          *std::find_if(scenes.begin(), scenes.end(),
+                        [](const ShapesPicture& one) { return !one.holds(kDemoTagLabel); });
       const Tensor picture = upright(scene.picture);
       const Tensor x = input_of(model, picture);
       const double probability = predict(model, x)[static_cast<std::size_t>(kDemoTagLabel)];

@@ -33,8 +33,9 @@ void print_summary(const ResultRecord& record, const std::string& folder,
                    const std::string& score_kind) {
   std::string predicted;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, record.predictions.size()); ++i) {
-    predicted += fmt::format("{}{} {:.1f} %", i ? ", " : "", first_name(record.predictions[i].label),
-                             100 * record.predictions[i].probability);
+    predicted +=
+        fmt::format("{}{} {:.1f} %", i ? ", " : "", first_name(record.predictions[i].label),
+                    100 * record.predictions[i].probability);
   }
   const std::string sample = record.sample > 0 ? fmt::format(" [{}]", record.sample) : "";
   fmt::print("{}{}  {}  {}\n", record.input, sample, record.asked_method, record.target);
@@ -89,8 +90,7 @@ int explain(const ExplainCommand& command) {
   const auto sink = [&](Outcome&& outcome) {
     finish();
     if (results.empty()) {
-      run.input_shape = {outcome.record.geometry.input_height,
-                         outcome.record.geometry.input_width};
+      run.input_shape = {outcome.record.geometry.input_height, outcome.record.geometry.input_width};
       const auto declared = loaded.model.input_shape();
       run.input_shape.insert(run.input_shape.begin(), declared.empty() ? -1 : declared[0]);
     }
@@ -136,12 +136,12 @@ int explain(const ExplainCommand& command) {
   }
   if (!command.json) {
     fmt::print("{} {} in {}/ with {}{}{}\n", results.size(), results.size() == 1 ? "map" : "maps",
-               command.folder, kManifest, command.html ? " and " : "",
-               command.html ? kReport : "");
+               command.folder, kManifest, command.html ? " and " : "", command.html ? kReport : "");
   }
   std::cout.flush();
   if (command.strict && doubted > 0) {
-    fmt::print(stderr, "limn: error: --strict: {} of {} maps should not be trusted (see warnings)\n",
+    fmt::print(stderr,
+               "limn: error: --strict: {} of {} maps should not be trusted (see warnings)\n",
                doubted, results.size());
     return static_cast<int>(ErrorCode::Numerical);
   }

@@ -58,16 +58,18 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
                                 bool is_picture, double max_gap) {
   std::vector<std::string> out;
   if (record.gap && !(*record.gap <= max_gap)) {
-    out.push_back(fmt::format("the map's sum misses the score by {:.3g} % (bound {:.3g} %, see "
-                              "--max-gap)",
-                              100 * *record.gap, 100 * max_gap));
+    out.push_back(
+        fmt::format("the map's sum misses the score by {:.3g} % (bound {:.3g} %, see "
+                    "--max-gap)",
+                    100 * *record.gap, 100 * max_gap));
   }
   if (record.style.constant) out.push_back(record.style.words);
   const double share = map.numel() >= 1000 ? concentration(map) : 0;
   if (share > 0.5) {
-    out.push_back(fmt::format("one pixel in a thousand holds {:.0f} % of the relevance: the map is "
-                              "unstable; try another composite or rule",
-                              100 * share));
+    out.push_back(
+        fmt::format("one pixel in a thousand holds {:.0f} % of the relevance: the map is "
+                    "unstable; try another composite or rule",
+                    100 * share));
   }
   if (is_picture && !model.preprocessing().known) {
     out.push_back(
@@ -127,8 +129,7 @@ class Runner {
 
   void explain(const Group& group, const Tensor& x) {
     const Model& model = loaded_.model;
-    const Tensor shares =
-        probabilities(model, model.run(x, std::vector<ValueId>{model.logits()}));
+    const Tensor shares = probabilities(model, model.run(x, std::vector<ValueId>{model.logits()}));
     std::vector<Target> targets;
     for (const auto& choice : targets_) targets.push_back(choice.target);
     for (std::size_t m = 0; m < methods_.size(); ++m) {
@@ -145,11 +146,9 @@ class Runner {
         progress_.at(done + share * maps);
       };
       const double start = now();
-      const auto explanations = in_context([&] { return "method \"" + methods_[m].asked + "\""; },
-                                           [&] {
-                                             return methods_[m].method->explain(model, x, targets,
-                                                                                options);
-                                           });
+      const auto explanations =
+          in_context([&] { return "method \"" + methods_[m].asked + "\""; },
+                     [&] { return methods_[m].method->explain(model, x, targets, options); });
       const double seconds = (now() - start) / maps;
       for (std::size_t t = 0; t < explanations.size(); ++t) {
         const Tensor map = explanations[t].map().to(at::kCPU);
@@ -190,8 +189,8 @@ class Runner {
     }
     record.predictions = predictions_of(loaded_.model, shares[sample]);
     const MethodInfo& info = methods_[m].method->info();
-    record.spec = explanation.method.empty() ? methods_[m].method->spec().text()
-                                             : explanation.method;
+    record.spec =
+        explanation.method.empty() ? methods_[m].method->spec().text() : explanation.method;
     record.asked_method = methods_[m].asked;
     record.method = info.name;
     record.title = info.title;
@@ -209,8 +208,8 @@ class Runner {
     record.style = style_map(out.original, record.is_signed, settings_.colormap, settings_.scale);
     record.notes = explanation.notes;
     record.seconds = seconds;
-    record.warnings = doubts(record, out.map, loaded_.model, !input.tensor.defined(),
-                             settings_.max_gap);
+    record.warnings =
+        doubts(record, out.map, loaded_.model, !input.tensor.defined(), settings_.max_gap);
     sink_(std::move(out));
     progress_.at(static_cast<double>(++done_));
   }
@@ -259,7 +258,8 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->group("Pictures");
   command
       .add_option("--scale", settings.scale,
-                  "the strongest color stands for: p99.5 (a percentile of |values|; default), max or a number")
+                  "the strongest color stands for: p99.5 (a percentile of |values|; default), max "
+                  "or a number")
       ->group("Pictures");
 }
 
@@ -325,9 +325,8 @@ ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
 }
 
 void explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
-                 const std::vector<MethodChoice>& methods,
-                 const std::vector<TargetChoice>& targets, const ExplainSettings& settings,
-                 const std::function<void(Outcome&&)>& sink) {
+                 const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,
+                 const ExplainSettings& settings, const std::function<void(Outcome&&)>& sink) {
   Runner(loaded, inputs, methods, targets, settings, sink).run();
 }
 

@@ -2,7 +2,6 @@
 // with the outcomes.
 #pragma once
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -55,9 +54,8 @@ struct Outcome {
 /// Calls `sink` with every map, input by input; a progress line counts maps. Inputs of one shape
 /// share passes where `settings.batch` allows it.
 void explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
-                 const std::vector<MethodChoice>& methods,
-                 const std::vector<TargetChoice>& targets, const ExplainSettings& settings,
-                 const std::function<void(Outcome&&)>& sink);
+                 const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,
+                 const ExplainSettings& settings, const std::function<void(Outcome&&)>& sink);
 
 /// The score kind in use: the option, else the sidecar's.
 ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings);

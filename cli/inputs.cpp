@@ -68,27 +68,29 @@ std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
 }
 
 Loaded load_input(const Input& input, const Model& model) {
-  return in_context([&] { return "input \"" + input.path + "\""; }, [&] {
-    Loaded out;
-    const std::string bytes = read_file(input.path);
-    out.sha256 = sha256(bytes);
-    if (input.tensor.defined()) {
-      out.x = input.tensor.is_floating_point() ? input.tensor : input.tensor.to(at::kFloat);
-      if (!out.x.isfinite().all().item<bool>()) {
-        fail(ErrorCode::BadInput, "sample ", input.sample, " holds NaN or infinity");
-      }
-      const std::int64_t height = out.x.size(2), width = out.x.size(3);
-      out.geometry = {height, width, height, width, 1, 1, 0, 0};
-      out.picture = picture_of_input(out.x[0], model.preprocessing());
-      return out;
-    }
-    const Picture picture = decode_picture(bytes, input.path);
-    PreparedInput prepared = preprocess(picture, model.preprocessing(), model.input_shape());
-    out.x = prepared.x;
-    out.geometry = prepared.geometry;
-    out.picture = picture.pixels;
-    return out;
-  });
+  return in_context(
+      [&] { return "input \"" + input.path + "\""; },
+      [&] {
+        Loaded out;
+        const std::string bytes = read_file(input.path);
+        out.sha256 = sha256(bytes);
+        if (input.tensor.defined()) {
+          out.x = input.tensor.is_floating_point() ? input.tensor : input.tensor.to(at::kFloat);
+          if (!out.x.isfinite().all().item<bool>()) {
+            fail(ErrorCode::BadInput, "sample ", input.sample, " holds NaN or infinity");
+          }
+          const std::int64_t height = out.x.size(2), width = out.x.size(3);
+          out.geometry = {height, width, height, width, 1, 1, 0, 0};
+          out.picture = picture_of_input(out.x[0], model.preprocessing());
+          return out;
+        }
+        const Picture picture = decode_picture(bytes, input.path);
+        PreparedInput prepared = preprocess(picture, model.preprocessing(), model.input_shape());
+        out.x = prepared.x;
+        out.geometry = prepared.geometry;
+        out.picture = picture.pixels;
+        return out;
+      });
 }
 
 }  // namespace limn::cli

@@ -2,9 +2,8 @@
 // relevance goes.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
 #include "cli/explaining.h"
@@ -245,7 +244,8 @@ int inspect(const InspectCommand& command) {
 
 void add_inspect(CLI::App& app, Action& action) {
   const auto command = std::make_shared<InspectCommand>();
-  CLI::App* sub = app.add_subcommand("inspect", "Show nodes, shapes, rules and coverage of a model");
+  CLI::App* sub =
+      app.add_subcommand("inspect", "Show nodes, shapes, rules and coverage of a model");
   add_model_options(*sub, command->model);
   sub->add_option("--trace", command->trace,
                   "explain this input and show the relevance through every node")

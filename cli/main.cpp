@@ -28,7 +28,8 @@ constexpr const char* kFooter =
     "  limn list methods                                all methods; `limn list lrp` for one\n"
     "\n"
     "Exit codes: 0 done, 2 bad argument, 3 not found, 4 bad model, 5 unsupported, 6 bad input,\n"
-    "7 reading or writing failed, 8 not to be trusted (NaN, --strict), 9 device, 130 interrupted.\n";
+    "7 reading or writing failed, 8 not to be trusted (NaN, --strict), 9 device, 130 "
+    "interrupted.\n";
 
 int report(const char* text, int code) {
   std::cout.flush();

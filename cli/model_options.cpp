@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
-#include <opencv2/core/version.hpp>
-
 #include <charconv>
 #include <ctime>
+#include <opencv2/core/version.hpp>
 #include <thread>
 
 #include "cli/cli.h"
@@ -35,8 +34,8 @@ std::vector<double> numbers(const std::string& name, const std::string& text, st
     double value = 0;
     const auto read = std::from_chars(at, end, value);
     if (read.ec != std::errc() || !(value >= low && value <= high)) {
-      fail(ErrorCode::InvalidArgument, name, " is \"", text, "\"; legal: numbers from ", low, " to ",
-           high, " with commas between");
+      fail(ErrorCode::InvalidArgument, name, " is \"", text, "\"; legal: numbers from ", low,
+           " to ", high, " with commas between");
     }
     out.push_back(value);
     at = read.ptr;
@@ -49,7 +48,9 @@ std::vector<double> numbers(const std::string& name, const std::string& text, st
 
 Preprocessing with_flags(Preprocessing how, const ModelOptions& options) {
   std::string flags;
-  const auto flag = [&](const char* name) { flags += std::string(flags.empty() ? "" : " ") + name; };
+  const auto flag = [&](const char* name) {
+    flags += std::string(flags.empty() ? "" : " ") + name;
+  };
   if (!options.preset.empty()) {
     how = Preprocessing::preset(options.preset);
     flags = "--preset " + options.preset;
@@ -79,7 +80,8 @@ Preprocessing with_flags(Preprocessing how, const ModelOptions& options) {
     const bool beside = how.known && options.preset.empty();
     how.source = beside ? how.source + " and " + flags : flags;
     // A size alone does not say how colors are scaled.
-    how.known = how.known || !options.preset.empty() || !options.mean.empty() || !options.std.empty();
+    how.known =
+        how.known || !options.preset.empty() || !options.mean.empty() || !options.std.empty();
   }
   return how;
 }
@@ -89,9 +91,8 @@ Preprocessing with_flags(Preprocessing how, const ModelOptions& options) {
 void fit_preset(Preprocessing& how, const std::vector<std::int64_t>& shape) {
   if (how.size.size() != 2 || shape.size() != 3 || shape[1] <= 0 || shape[2] <= 0) return;
   if (how.short_side > 0) {
-    how.short_side =
-        std::lround(static_cast<double>(how.short_side) * static_cast<double>(shape[1]) /
-                    static_cast<double>(how.size[0]));
+    how.short_side = std::lround(static_cast<double>(how.short_side) *
+                                 static_cast<double>(shape[1]) / static_cast<double>(how.size[0]));
   }
   how.size = {shape[1], shape[2]};
 }
@@ -99,7 +100,8 @@ void fit_preset(Preprocessing& how, const std::vector<std::int64_t>& shape) {
 }  // namespace
 
 void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) {
-  command.add_option("MODEL", options.path, "the ONNX file; <model>.limn.json beside it is read, too")
+  command
+      .add_option("MODEL", options.path, "the ONNX file; <model>.limn.json beside it is read, too")
       ->required();
   command.add_option("--device", options.device, "cpu, cuda or cuda:N")->group("Running");
   command.add_option("--precision", options.precision, "fp32 or fp64")
@@ -149,7 +151,8 @@ LoadedModel load(const ModelOptions& options) {
          "\"; legal: cpu, cuda, cuda:N");
   }
   if (device.is_cuda() && !at::hasCUDA()) {
-    fail(ErrorCode::Device, "no CUDA device: this libtorch has no CUDA support or finds no GPU; use ",
+    fail(ErrorCode::Device,
+         "no CUDA device: this libtorch has no CUDA support or finds no GPU; use ",
          "--device cpu (`limn doctor` says more)");
   }
   const auto sidecar = read_sidecar(options.path);

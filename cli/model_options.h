@@ -1,7 +1,6 @@
 // Options that say how a model is loaded and fed, the same for every command.
 #pragma once
 #include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>

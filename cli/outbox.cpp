@@ -50,8 +50,9 @@ void Outbox::prepare(const std::vector<std::string>& names) {
     }
     fs::create_directories(folder_, error);
     if (error || !fs::is_directory(folder_)) {
-      fail(ErrorCode::Io, "cannot make the folder \"", folder_, "\": ",
-           error ? error.message() : "a file of that name exists", "; choose another with -o");
+      fail(ErrorCode::Io, "cannot make the folder \"", folder_,
+           "\": ", error ? error.message() : "a file of that name exists",
+           "; choose another with -o");
     }
     made_folders_ = std::move(missing);
   }

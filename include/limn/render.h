@@ -37,7 +37,8 @@ MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colorma
 
 /// uint8 [h, w, 3].
 Tensor color_map(const Tensor& map, const MapStyle& style);
-/// uint8 [h, w, 4] for overlays: the stronger the value the more opaque. Weak values get a full hue.
+/// uint8 [h, w, 4] for overlays: the stronger the value the more opaque. Weak values get a full
+/// hue.
 Tensor color_layer(const Tensor& map, const MapStyle& style);
 /// The map with a color bar and numbers; small maps are enlarged to be readable.
 Tensor heatmap_figure(const Tensor& map, const MapStyle& style);

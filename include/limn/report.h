@@ -44,8 +44,8 @@ struct ResultRecord {
   std::string target;        ///< `class:281 (tabby)`
   std::vector<std::int64_t> classes;
   std::vector<Prediction> predictions;  ///< likeliest first
-  std::string asked_method;  ///< as typed: `lrp`
-  std::string spec;          ///< with every option
+  std::string asked_method;             ///< as typed: `lrp`
+  std::string spec;                     ///< with every option
   std::string method, title;
   std::string at, layer, reduction;
   bool is_signed = false;

@@ -5,16 +5,25 @@ namespace limn {
 namespace {
 
 TEST(CommandLine, HelpAndLists) {
-  const std::vector<std::vector<std::string>> commands = {
-      {"--help"},          {"explain", "--help"},  {"compare", "--help"},
-      {"inspect", "--help"}, {"list", "--help"},   {"diff", "--help"},
-      {"doctor", "--help"},  {"demo", "--help"},   {"bench", "cost", "--help"},
-      {"list", "methods"},   {"list", "grad-cam"}, {"list", "Conv"},
-      {"list", "presets"},   {"list", "colormaps"}};
+  const std::vector<std::vector<std::string>> commands = {{"--help"},
+                                                          {"explain", "--help"},
+                                                          {"compare", "--help"},
+                                                          {"inspect", "--help"},
+                                                          {"list", "--help"},
+                                                          {"diff", "--help"},
+                                                          {"doctor", "--help"},
+                                                          {"demo", "--help"},
+                                                          {"bench", "cost", "--help"},
+                                                          {"list", "methods"},
+                                                          {"list", "grad-cam"},
+                                                          {"list", "Conv"},
+                                                          {"list", "presets"},
+                                                          {"list", "colormaps"}};
   for (const auto& arguments : commands) {
     std::string name;
     for (const auto& argument : arguments) {
-      for (const char c : argument) name += c == '-' && (name.empty() || name.back() == '-') ? "" : std::string(1, c);
+      for (const char c : argument)
+        name += c == '-' && (name.empty() || name.back() == '-') ? "" : std::string(1, c);
       name += '-';
     }
     name.pop_back();

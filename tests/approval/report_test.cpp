@@ -1,10 +1,10 @@
 // The HTML page and the manifest against approved files, for one fixed result.
-#include <nlohmann/json.hpp>
+#include "limn/report.h"
 
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "approval/approve.h"
-#include "limn/report.h"
 
 namespace limn {
 namespace {

@@ -119,8 +119,7 @@ TEST_F(BadInput, Outputs) {
   EXPECT_NE(below.err.find("-o"), std::string::npos);
   const auto at = limn({"explain", model(), picture(), "-o", folder_ / "file"});
   EXPECT_EQ(at.code, 7) << at.err;
-  const auto compare =
-      limn({"compare", model(), picture(), "-o", folder_ / "nowhere.jpg"});
+  const auto compare = limn({"compare", model(), picture(), "-o", folder_ / "nowhere.jpg"});
   EXPECT_EQ(compare.code, 2) << compare.err;
   // /dev/full takes nothing: a device stands for a full disk.
   const auto full = limn({"compare", model(), picture(), "-o", "/proc/nowhere/x.png"});

@@ -66,7 +66,8 @@ TEST_F(Commands, ListSaysEverythingAboutEachMethod) {
 TEST_F(Commands, DoctorNamesTheBlas) {
   const auto result = limn({"doctor", "--threads", "1"});
   ASSERT_EQ(result.code, 0);
-  for (const char* word : {"limn", "libtorch", "OpenCV", "BLAS", "GFLOP/s", "SIMD", "oneDNN", "GPU"}) {
+  for (const char* word :
+       {"limn", "libtorch", "OpenCV", "BLAS", "GFLOP/s", "SIMD", "oneDNN", "GPU"}) {
     EXPECT_NE(result.out.find(word), std::string::npos) << word;
   }
 }

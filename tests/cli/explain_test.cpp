@@ -42,8 +42,8 @@ TEST_F(ExplainTest, EveryInputMethodAndTarget) {
   std::filesystem::copy(picture(), folder_ / "pictures/b.png");
   write_text(folder_ / "pictures/notes.txt", "no picture");
   const auto result =
-      explain(folder_ / "pictures", {"-m", "gradient", "-m", "lrp(composite=epsilon)", "-t", "top:2",
-                                     "-t", "class:eel", "--json", "--html"});
+      explain(folder_ / "pictures", {"-m", "gradient", "-m", "lrp(composite=epsilon)", "-t",
+                                     "top:2", "-t", "class:eel", "--json", "--html"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(files().size(), 2u * 2 * 3 * 3 + 2);
   EXPECT_TRUE(files().count("b-lrp-composite-epsilon-class-eel-overlay.png"));
@@ -102,8 +102,10 @@ TEST_F(ExplainTest, StrictTurnsDoubtsIntoAnExitCode) {
   const auto doubted = explain(picture(), {"--strict", "-m", "gradient"});
   EXPECT_EQ(doubted.code, 8) << doubted.err;
   EXPECT_NE(doubted.err.find("--preset"), std::string::npos);
-  EXPECT_EQ(explain(picture(), {"--force", "--strict", "-m", "gradient", "--preset", "none"}).code, 0);
-  const auto gap = explain(picture(), {"--force", "--strict", "--preset", "none", "--max-gap", "0"});
+  EXPECT_EQ(explain(picture(), {"--force", "--strict", "-m", "gradient", "--preset", "none"}).code,
+            0);
+  const auto gap =
+      explain(picture(), {"--force", "--strict", "--preset", "none", "--max-gap", "0"});
   EXPECT_EQ(gap.code, 8) << gap.out;
 }
 

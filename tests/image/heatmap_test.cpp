@@ -29,7 +29,8 @@ std::pair<double, double> center(const Tensor& map) {
 TEST(ToOriginal, AnImpulseLandsWhereItsPixelLies) {
   for (const char* resize : {"direct", "short-side", "letterbox"}) {
     const Geometry geometry = geometry_of(resize);
-    for (const auto& [row, column] : std::vector<std::pair<int, int>>{{20, 30}, {100, 111}, {60, 200}}) {
+    for (const auto& [row, column] :
+         std::vector<std::pair<int, int>>{{20, 30}, {100, 111}, {60, 200}}) {
       Tensor map = at::zeros({224, 224});
       map[row][column] = 1;
       const Tensor out = to_original(map, geometry);
@@ -50,7 +51,8 @@ TEST(ToOriginal, PlacesOutsideTheInputAreZero) {
   const auto inside = static_cast<double>((out > 0).sum().item<std::int64_t>());
   EXPECT_NEAR(inside, 224 * crop.scale_y * 224 * crop.scale_x, 0.01 * inside);
   // Nothing of a letterboxed picture is outside; the border below it has no place in it.
-  EXPECT_FLOAT_EQ(to_original(at::ones({224, 224}), geometry_of("letterbox")).min().item<float>(), 1);
+  EXPECT_FLOAT_EQ(to_original(at::ones({224, 224}), geometry_of("letterbox")).min().item<float>(),
+                  1);
 }
 
 TEST(ToOriginal, CoarseMapsAreInterpolatedOverTheWholeInput) {

@@ -18,7 +18,8 @@ std::string npy(const std::string& header, const std::string& data, char major =
 
 TEST(Npy, ReadsWhatItWrites) {
   for (const auto type : {at::kFloat, at::kDouble, at::kLong, at::kInt, at::kByte, at::kHalf}) {
-    for (const auto& shape : std::vector<std::vector<std::int64_t>>{{}, {3}, {2, 0}, {2, 3, 4, 5}}) {
+    for (const auto& shape :
+         std::vector<std::vector<std::int64_t>>{{}, {3}, {2, 0}, {2, 3, 4, 5}}) {
       const Tensor tensor = (at::rand(shape) * 100).to(type);
       const std::string bytes = encode_npy(tensor);
       const Tensor back = decode_npy(bytes);

@@ -51,8 +51,8 @@ TEST(Picture, PngKeepsEveryPixel) {
 
 TEST(Picture, GrayAlphaAndSixteenBits) {
   const cv::Mat gray(4, 5, CV_8U, cv::Scalar(77));
-  EXPECT_TRUE(at::equal(decode_picture(encoded(gray, ".png")).pixels,
-                        at::full({4, 5, 3}, 77, at::kByte)));
+  EXPECT_TRUE(
+      at::equal(decode_picture(encoded(gray, ".png")).pixels, at::full({4, 5, 3}, 77, at::kByte)));
   // Blue, green, red, alpha: alpha is dropped, the hidden color stays.
   const cv::Mat alpha(2, 3, CV_8UC4, cv::Scalar(10, 20, 30, 0));
   const Tensor color = decode_picture(encoded(alpha, ".png")).pixels;
@@ -76,8 +76,8 @@ TEST(Picture, HonorsTheCamerasOrientation) {
   const Tensor pixels = sample(24, 40);
   const std::string jpeg = encode_jpeg(pixels, 100);
   // Orientation 6: the first row of the file is the right side of the scene.
-  const std::string exif = std::string("Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
-                                       32);
+  const std::string exif =
+      std::string("Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0", 32);
   const std::string turned =
       jpeg.substr(0, 2) + "\xff\xe1" + big(exif.size() + 2, 2) + exif + jpeg.substr(2);
   const Tensor upright = decode_picture(turned).pixels;

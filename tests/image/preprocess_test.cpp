@@ -73,7 +73,8 @@ TEST(Preprocess, ShortSideCropsTheCenterAsTorchvision) {
   how.resize = "short-side";
   how.short_side = 256;
   how.size = {224, 224};
-  // 301 x 517: short side 256 gives 256 x 439 (floor), the crop starts at 16 and round(107.5) = 108.
+  // 301 x 517: short side 256 gives 256 x 439 (floor), the crop starts at 16 and round(107.5) =
+  // 108.
   const Tensor pixels = pattern(301, 517);
   const PreparedInput out = preprocess({pixels}, how, {3, -1, -1});
   const Tensor expected = resize_picture(pixels, 256, 439).narrow(0, 16, 224).narrow(1, 108, 224);
@@ -90,7 +91,8 @@ TEST(Preprocess, LetterboxKeepsTheAspect) {
   how.size = {416, 416};
   const PreparedInput out = preprocess({pattern(301, 517)}, how, {3, 416, 416});
   const std::int64_t inner = 301 * 416 / 517;
-  EXPECT_TRUE(at::equal(out.seen.narrow(0, 0, inner), resize_picture(pattern(301, 517), inner, 416)));
+  EXPECT_TRUE(
+      at::equal(out.seen.narrow(0, 0, inner), resize_picture(pattern(301, 517), inner, 416)));
   EXPECT_EQ(out.seen.narrow(0, inner, 416 - inner).min().item<int>(), 114);
   EXPECT_EQ(out.seen.narrow(0, inner, 416 - inner).max().item<int>(), 114);
 }
@@ -107,10 +109,13 @@ TEST(Preprocess, GrayModelsGetPillowsLuminance) {
 TEST(Preprocess, SizesComeFromTheOptionsThenTheModelThenThePicture) {
   const Picture picture{pattern(20, 30)};
   Preprocessing how;
-  EXPECT_EQ(preprocess(picture, how, {3, 10, 12}).x.sizes(), (std::vector<std::int64_t>{1, 3, 10, 12}));
-  EXPECT_EQ(preprocess(picture, how, {3, -1, -1}).x.sizes(), (std::vector<std::int64_t>{1, 3, 20, 30}));
+  EXPECT_EQ(preprocess(picture, how, {3, 10, 12}).x.sizes(),
+            (std::vector<std::int64_t>{1, 3, 10, 12}));
+  EXPECT_EQ(preprocess(picture, how, {3, -1, -1}).x.sizes(),
+            (std::vector<std::int64_t>{1, 3, 20, 30}));
   how.size = {7, 9};
-  EXPECT_EQ(preprocess(picture, how, {3, -1, -1}).x.sizes(), (std::vector<std::int64_t>{1, 3, 7, 9}));
+  EXPECT_EQ(preprocess(picture, how, {3, -1, -1}).x.sizes(),
+            (std::vector<std::int64_t>{1, 3, 7, 9}));
   EXPECT_THROW(preprocess(picture, how, {3, 10, 12}), Error);
   EXPECT_THROW(preprocess(picture, Preprocessing{}, {4, 10, 12}), Error);
   how.mean = {1, 2};

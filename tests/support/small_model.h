@@ -17,9 +17,9 @@ inline Draft small_model() {
   };
   Draft draft;
   draft.opset = 13;
-  draft.constants = {{"w1", weights({4, 3, 3, 3}, 1.7)},  {"b1", weights({4}, 0.9)},
-                     {"w2", weights({6, 4, 3, 3}, 2.3)},  {"b2", weights({6}, 1.1)},
-                     {"w3", weights({5, 6}, 0.77)},       {"b3", weights({5}, 2.9)}};
+  draft.constants = {{"w1", weights({4, 3, 3, 3}, 1.7)}, {"b1", weights({4}, 0.9)},
+                     {"w2", weights({6, 4, 3, 3}, 2.3)}, {"b2", weights({6}, 1.1)},
+                     {"w3", weights({5, 6}, 0.77)},      {"b3", weights({5}, 2.9)}};
   const auto node = [&](const std::string& name, const std::string& op,
                         std::vector<std::string> inputs, const std::string& output) {
     draft.nodes.push_back({.name = name,
@@ -41,10 +41,16 @@ inline Draft small_model() {
   node("pool", "GlobalAveragePool", {"r2"}, "p");
   node("flatten", "Flatten", {"p"}, "f");
   node("fc", "Gemm", {"f", "w3", "b3"}, "logits");
-  ValueInfo input{.name = "input", .dtype = at::kFloat, .shape = {-1, 3, 24, 24},
-                  .dim_names = {"N", "", "", ""}, .has_shape = true};
-  ValueInfo output{.name = "logits", .dtype = at::kFloat, .shape = {-1, 5},
-                   .dim_names = {"N", ""}, .has_shape = true};
+  ValueInfo input{.name = "input",
+                  .dtype = at::kFloat,
+                  .shape = {-1, 3, 24, 24},
+                  .dim_names = {"N", "", "", ""},
+                  .has_shape = true};
+  ValueInfo output{.name = "logits",
+                   .dtype = at::kFloat,
+                   .shape = {-1, 5},
+                   .dim_names = {"N", ""},
+                   .has_shape = true};
   draft.inputs = {input};
   draft.outputs = {output};
   return draft;
