@@ -117,7 +117,8 @@ int cost(const CostCommand& command) {
   const PlainForward plain(model);
   std::vector<Entry> entries;
   entries.push_back({"plain forward", [&] { plain.run(x); }, {}});
-  entries.push_back({"forward", [&] { model.run(x, Keep::Outputs); }, {}});
+  const Model folded = model.folded();
+  entries.push_back({"forward", [&] { folded.run(x, Keep::Outputs); }, {}});
   for (const auto& method : methods) {
     entries.push_back({method.asked, [&] { method.method->explain(model, x); }, {}});
   }

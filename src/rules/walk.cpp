@@ -30,6 +30,19 @@ double total(const Tensor& r) { return r.defined() ? r.sum(at::kDouble).item<dou
 
 bool all_finite(const Tensor& r) { return !r.defined() || at::isfinite(r).all().item<bool>(); }
 
+/// r in the memory layout of its value, so that kernels below need not reorder: a pool's transpose,
+/// say, gives an expanded view whose layout everything after it would inherit.
+Tensor in_layout_of(const Tensor& value, const Tensor& r) {
+  if (value.dim() != 4 || value.is_contiguous() ||
+      !value.is_contiguous(at::MemoryFormat::ChannelsLast) ||
+      r.strides().slice(1) == value.strides()) {
+    return r;
+  }
+  std::vector<std::int64_t> strides = value.strides().vec();
+  strides.insert(strides.begin(), value.numel());
+  return at::empty_strided(r.sizes(), strides, r.options()).copy_(r);
+}
+
 class Walker {
  public:
   Walker(const Model& model, const Tape& tape, const RuleBook& book, const WalkRequest& request,
@@ -75,7 +88,7 @@ class Walker {
 
   void add(ValueId id, const Tensor& r) {
     Tensor& message = messages_[static_cast<std::size_t>(id.index)];
-    message = message.defined() ? message + r : r;
+    message = message.defined() ? message + r : in_layout_of(tape_[id], r);
   }
 
   void visit(NodeId id) {
