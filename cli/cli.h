@@ -18,6 +18,7 @@ void add_diff(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_shapes(CLI::App& app, Action& action);
 
 /// The command line as typed, for the manifest.
 const std::vector<std::string>& command_line();

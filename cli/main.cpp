@@ -53,6 +53,7 @@ int run(int count, char** values) {
   add_doctor(app, action);
   add_demo(app, action);
   add_bench(app, action);
+  add_shapes(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {

@@ -17,7 +17,7 @@ git ls-files 'src/*' 'cli/*' 'include/*' | grep -E '\.(h|cpp|inc)$' | xargs awk 
     header["model"] = header["target"] = 5
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
-    for (i = split("image sidecar shapes render report compare_maps", headers, " "); i > 0; --i) header[headers[i]] = 8
+    for (i = split("image sidecar shapes render report compare_maps limn", headers, " "); i > 0; --i) header[headers[i]] = 8
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")

@@ -1,8 +1,5 @@
 // Precompiled: the standard library and the ATen declarations that nearly every file uses.
 #pragma once
-// First: Clang 14 with libstdc++ 12 instantiates vector<IValue> where ATen.h only declares IValue.
-#include <ATen/core/ivalue.h>
-
 #include <ATen/ATen.h>
 
 #include <algorithm>

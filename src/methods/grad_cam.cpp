@@ -75,7 +75,7 @@ std::vector<Explanation> explain(const GradCamOptions& options, const Call& call
   if (options.layer.size() > 1 && options.flavor != "pytorch-grad-cam") {
     fail(ErrorCode::InvalidArgument, "several layers need flavor=pytorch-grad-cam");
   }
-  const Pass pass(call, BatchNorm::Fold, options.layer);
+  const Pass pass(call, BatchNorm::Free, options.layer);
   std::vector<ValueId> layers = pass.values(options.layer);
   if (layers.empty()) layers.push_back(default_cam_layer(pass.model.graph(), pass.tape));
   std::string names;

@@ -15,10 +15,11 @@ bool has_all(const Graph& graph, const std::vector<std::string>& names) {
 
 Model variant(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed) {
   if (batch_norm == BatchNorm::Keep) return call.model;
-  const Model folded = call.model.folded(batch_norm == BatchNorm::Fold);
-  return has_all(folded.graph(), needed) && has_all(folded.graph(), call.options.record)
-             ? folded
-             : call.model;
+  const Model folded = call.model.folded(batch_norm != BatchNorm::FoldConvolutions);
+  const bool free = batch_norm == BatchNorm::Free;
+  const bool complete =
+      has_all(folded.graph(), needed) && (!free || has_all(folded.graph(), call.options.record));
+  return complete ? folded : call.model;
 }
 
 Tensor stacked(const Call& call, const std::vector<Objective>& objectives,
@@ -66,9 +67,21 @@ std::vector<ValueId> Pass::values(const std::vector<std::string>& names) const {
   return ids;
 }
 
+ValueId Pass::recorded(const Call& call, const std::string& name) const {
+  if (const ValueId id = model.graph().find(name)) return id;
+  const Graph& unfolded = call.model.graph();
+  const auto& consumers = unfolded.value(unfolded.at(name)).consumers;
+  if (consumers.size() == 1 && unfolded.node(consumers[0]).op == "BatchNormalization") {
+    const ValueId output = unfolded.node(consumers[0]).outputs.front();
+    if (const ValueId id = model.graph().find(unfolded.value(output).name)) return id;
+  }
+  fail(ErrorCode::NotFound, "value \"", name,
+       "\" does not exist once batch norm is folded; give batch-norm=pass or another value");
+}
+
 WalkResult Pass::walk_from(const Call& call, const RuleBook& book, const Tensor& seeds,
                            std::vector<ValueId> at) const {
-  for (ValueId id : values(call.options.record)) at.push_back(id);
+  for (const auto& name : call.options.record) at.push_back(recorded(call, name));
   return walk(model, tape, book,
               {.seeds = {{model.logits(), seeds}},
                .at = std::move(at),
@@ -89,7 +102,7 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
     one.is_signed = info.signed_map;
     one.score = objectives[s].score;
     for (const auto& name : call.options.record) {
-      one.inner[name] = result.relevance.at(model.graph().at(name))[seed];
+      one.inner[name] = result.relevance.at(recorded(call, name))[seed];
     }
     if (!result.fallbacks.empty()) {
       one.notes.push_back(concat(result.fallbacks.size(),

@@ -77,8 +77,9 @@ MethodEntry define_method(MethodInfo info, Fields (*fields)(Options&),
               }};
 }
 
-/// How a method wants its batch norm.
-enum class BatchNorm { Fold, FoldConvolutions, Keep };
+/// How a method wants its batch norm. `Free`: its result does not depend on it, so it is folded for
+/// speed unless a named value exists only unfolded.
+enum class BatchNorm { Free, Fold, FoldConvolutions, Keep };
 
 /// One forward pass with its targets bound; all maps of a call come from it.
 struct Pass {
@@ -86,7 +87,7 @@ struct Pass {
   Tape tape;
   std::vector<Objective> objectives;
 
-  /// Folds batch norm as wanted, unless a value in `needed` exists only unfolded.
+  /// `needed`: names that must exist in the variant that runs.
   Pass(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed = {});
 
   /// [S, logits] stacked from each objective; `start` of the call replaces them.
@@ -94,6 +95,9 @@ struct Pass {
   Tensor relevances(const Call& call) const;
   /// Ids of the named values.
   std::vector<ValueId> values(const std::vector<std::string>& names) const;
+  /// Where relevance that the caller asked for by name is read: a convolution that was folded into
+  /// its batch norm is read behind the norm, which passes relevance unchanged.
+  ValueId recorded(const Call& call, const std::string& name) const;
   /// The walk from `seeds` at the logits to `at` and to the call's recorded values.
   WalkResult walk_from(const Call& call, const RuleBook& book, const Tensor& seeds,
                        std::vector<ValueId> at) const;

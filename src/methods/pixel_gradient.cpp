@@ -33,7 +33,7 @@ std::vector<Explanation> explain_pixels(const PixelOptions& options, const Call&
   }
   std::vector<std::string> needed;
   if (!options.layer.empty()) needed.push_back(options.layer);
-  const Pass pass(call, BatchNorm::Fold, needed);
+  const Pass pass(call, BatchNorm::Free, needed);
   const ValueId at = needed.empty() ? pass.model.input() : pass.model.graph().at(options.layer);
   WalkResult result = pass.walk_from(call, book, pass.gradients(call), {at});
   if (times_input) result.relevance[at] = result.relevance[at] * pass.tape[at];

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "graph/operator_lookup.h"
 #include "limn/error.h"
 #include "limn/graph.h"
 #include "ops/op.h"
@@ -69,14 +68,6 @@ inline std::string ops_of(const Draft& draft) {
   return text;
 }
 
-/// "" where limn has all operators of the draft, else the first that it lacks.
-inline std::string lacking(const Draft& draft) {
-  for (const auto& node : draft.nodes) {
-    if (!find_operator(node.op)) return node.op;
-  }
-  return "";
-}
-
 /// The first output of the draft in float64 for one input.
 inline Tensor run_draft(const Draft& draft, const Tensor& x) {
   const Graph graph(draft);
@@ -98,9 +89,3 @@ inline Tensor run_draft(const Draft& draft, const Tensor& x) {
 }
 
 }  // namespace limn::testing
-
-/// Skips the numbers of a test where the operator list is not there yet.
-#define LIMN_REQUIRE_OPERATORS(draft)                               \
-  if (const auto op = limn::testing::lacking(draft); !op.empty()) { \
-    GTEST_SKIP() << "limn has no operator " << op;                  \
-  }

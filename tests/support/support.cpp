@@ -15,6 +15,12 @@ std::string shared(const std::string& name) {
   return std::filesystem::exists(path) ? path : std::string();
 }
 
+std::string temporary_folder(const std::string& name) {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / ("limn-" + name + "-XXXXXX")).string();
+  return ::mkdtemp(pattern.data());
+}
+
 double relative_error(const Tensor& a, const Tensor& b) {
   if (a.sizes() != b.sizes()) return std::numeric_limits<double>::infinity();
   if (b.numel() == 0) return 0;

@@ -13,6 +13,9 @@ std::string demo_model(const std::string& name);
 /// "" where ../shared does not have it; tests then skip with a reason.
 std::string shared(const std::string& name);
 
+/// A new empty folder for this test; the caller removes it.
+std::string temporary_folder(const std::string& name);
+
 /// max |a - b| / max(|b|, tiny); infinity where shapes differ or a value is not finite.
 double relative_error(const Tensor& a, const Tensor& b);
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "limn/shapes.h"
-#include "train_demo/net.h"
+#include "net.h"
 
 namespace limn::train_demo {
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <memory>
 
-#include "train_demo/net.h"
+#include "net.h"
 
 namespace limn::train_demo {
 
@@ -62,24 +62,24 @@ inline std::shared_ptr<Net> small_resnet(int classes) {
 
 /// Batch norm, ReLU, convolution; each layer sees all before it. Transitions halve the channels.
 inline std::shared_ptr<Net> small_densenet(int classes) {
-  constexpr int kLayers = 4;
-  constexpr std::array<int, 3> kGrowth = {12, 16, 24};  // of each block
+  constexpr int kGrowth = 16;
+  constexpr std::array<int, 3> kLayers = {3, 4, 4};  // of each block
   auto net = std::make_shared<Net>();
   int channels = 16;
   int x = net->conv("features.conv0", 0, 3, channels, 5, 2, false);
   x = net->relu("features.relu0", net->batch_norm("features.norm0", x, channels));
   x = net->max_pool("features.pool0", x);
-  for (std::size_t block = 1; block <= kGrowth.size(); ++block) {
-    const int growth = kGrowth[block - 1];
+  for (std::size_t block = 1; block <= kLayers.size(); ++block) {
+    const int layers = kLayers[block - 1];
     const std::string base = "features.denseblock" + std::to_string(block);
-    for (int layer = 1; layer <= kLayers; ++layer) {
+    for (int layer = 1; layer <= layers; ++layer) {
       const std::string name = base + ".denselayer" + std::to_string(layer);
       int y = net->relu(name + ".relu1", net->batch_norm(name + ".norm1", x, channels));
-      y = net->conv(name + ".conv1", y, channels, growth, 3, 1, false);
-      x = net->concat(layer == kLayers ? base : name, {x, y});
-      channels += growth;
+      y = net->conv(name + ".conv1", y, channels, kGrowth, 3, 1, false);
+      x = net->concat(layer == layers ? base : name, {x, y});
+      channels += kGrowth;
     }
-    if (block == kGrowth.size()) break;
+    if (block == kLayers.size()) break;
     const std::string name = "features.transition" + std::to_string(block);
     x = net->relu(name + ".relu", net->batch_norm(name + ".norm", x, channels));
     x = net->conv(name + ".conv", x, channels, channels / 2, 1, 1, false);

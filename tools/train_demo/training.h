@@ -10,17 +10,17 @@
 #include <future>
 #include <numbers>
 
-#include "train_demo/data.h"
+#include "data.h"
 
 namespace limn::train_demo {
 
 struct TrainingOptions {
-  std::int64_t epochs = 16;
+  std::int64_t epochs = 0;       ///< 0: the recipe's
   std::int64_t pictures = 8192;  ///< in an epoch
-  std::int64_t batch = 64;
-  std::int64_t steps = 0;  ///< stops after so many; 0 runs all epochs
+  std::int64_t batch = 0;        ///< 0: the recipe's
+  std::int64_t steps = 0;        ///< stops after so many; 0 runs all epochs
   std::int64_t held_out = 4000;
-  double learning_rate = 3e-3;
+  double learning_rate = 0;        ///< 0: the recipe's
   std::uint64_t data_seed = 2024;  ///< of the training pictures; the held-out ones use the next
   std::uint64_t seed = 1;          ///< of weights and dropout
   bool resume = false;

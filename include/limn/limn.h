@@ -1,0 +1,15 @@
+// Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
+#pragma once
+#include "limn/error.h"
+#include "limn/graph.h"
+#include "limn/heatmap.h"
+#include "limn/image.h"
+#include "limn/method.h"
+#include "limn/model.h"
+#include "limn/npy.h"
+#include "limn/render.h"
+#include "limn/report.h"
+#include "limn/shapes.h"
+#include "limn/sidecar.h"
+#include "limn/target.h"
+#include "limn/version.h"

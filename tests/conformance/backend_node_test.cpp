@@ -1,0 +1,178 @@
+// ONNX's own backend node tests (Debian's libonnx-testdata, opsets up to 17): every test of every
+// operator on our list passes, but those in the table below. docs/conformance.md is that table.
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "import/onnx_reader.h"
+#include "limn/error.h"
+#include "limn/graph.h"
+#include "ops/op.h"
+#include "support/support.h"
+
+namespace limn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFolder = "/usr/share/libonnx-testdata/data/node";
+
+struct LeftOut {
+  const char* pattern;  ///< of the test's name
+  const char* reason;
+};
+
+constexpr LeftOut kLeftOut[] = {
+    {"test_batchnorm_.*_training_mode", "training mode; limn explains models in evaluation mode"},
+    {"test_training_dropout.*", "training mode; limn explains models in evaluation mode"},
+    {"test_cast(like)?_.*(STRING|BFLOAT16).*",
+     "strings are no tensors of a network, and the test data store bfloat16 as another type"},
+    {"test_resize_downsample_scales_(linear|cubic)_align_corners",
+     "the expected values divide by the fractional output length; limn, like libtorch, by the "
+     "integer one that the standard's text names"},
+    {"test_identity_(sequence|opt)", "sequences and optional values are no tensors"},
+    {"test_(sequence|optional|strnormalizer|adam|adagrad|momentum|nesterov|loop).*",
+     "operators that limn does not have, on sequences, strings or training state"},
+};
+
+/// Whether a test is left out; the reason in words.
+const char* reason_to_leave_out(const std::string& name) {
+  for (const auto& entry : kLeftOut) {
+    if (std::regex_match(name, std::regex(entry.pattern))) return entry.reason;
+  }
+  return nullptr;
+}
+
+/// The model's draft. Below opset 7 the operators tested there are defined as in 7, so the number
+/// at the file's end is raised; a graph without inputs gets one that nothing uses.
+Draft read_test_model(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  if (bytes.size() > 2 && bytes[bytes.size() - 2] == 0x10 && bytes.back() < 7) bytes.back() = 7;
+  Draft draft = read_onnx_bytes(bytes);
+  if (draft.inputs.empty()) {
+    draft.inputs.emplace_back();
+    draft.inputs.back().name = "unused";
+  }
+  return draft;
+}
+
+/// All values of a graph given its inputs, one node after the other.
+Tensors run(const Graph& graph, const Tensors& inputs) {
+  Tensors values(graph.values().size());
+  for (std::size_t v = 0; v < values.size(); ++v) values[v] = graph.values()[v].constant;
+  for (std::size_t i = 0; i < inputs.size() && i < graph.inputs().size(); ++i) {
+    values[static_cast<std::size_t>(graph.inputs()[i].index)] = inputs[i];
+  }
+  for (const auto& node : graph.nodes()) {
+    Tensors in;
+    for (ValueId id : node.inputs)
+      in.push_back(id ? values[static_cast<std::size_t>(id.index)] : Tensor());
+    const Tensors out = node.spec->forward(node, in);
+    for (std::size_t i = 0; i < node.outputs.size() && i < out.size(); ++i) {
+      if (node.outputs[i]) values[static_cast<std::size_t>(node.outputs[i].index)] = out[i];
+    }
+  }
+  Tensors results;
+  for (ValueId id : graph.outputs()) results.push_back(values[static_cast<std::size_t>(id.index)]);
+  return results;
+}
+
+/// Tensors `prefix0.pb`, `prefix1.pb` ... of a data set folder.
+Tensors read_tensors(const fs::path& folder, const std::string& prefix) {
+  Tensors all;
+  for (int i = 0; fs::exists(folder / (prefix + std::to_string(i) + ".pb")); ++i) {
+    all.push_back(read_tensor_file((folder / (prefix + std::to_string(i) + ".pb")).string()));
+  }
+  return all;
+}
+
+std::string compare(const Tensors& ours, const Tensors& theirs) {
+  for (std::size_t i = 0; i < theirs.size() && i < ours.size(); ++i) {
+    if (!ours[i].defined()) return "an output is missing";
+    if (ours[i].sizes() != theirs[i].sizes()) {
+      return concat("shape ", ours[i].sizes(), ", expected ", theirs[i].sizes());
+    }
+    const Tensor a = ours[i].to(at::kDouble), b = theirs[i].to(at::kDouble);
+    if (!at::allclose(a, b, 1e-3, 1e-7, true)) {
+      return concat("differs by ", (a - b).abs().max().item<double>());
+    }
+  }
+  return "";
+}
+
+/// "" where every data set of the test passes.
+std::string failure_of(const fs::path& test) {
+  try {
+    const Graph graph{read_test_model(test / "model.onnx")};
+    for (const auto& entry : fs::directory_iterator(test)) {
+      if (!entry.is_directory()) continue;
+      const Tensors inputs = read_tensors(entry.path(), "input_");
+      const std::string failure =
+          compare(run(graph, inputs), read_tensors(entry.path(), "output_"));
+      if (!failure.empty()) return failure;
+    }
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// Operators of a model without reading it as a graph.
+bool all_listed(const fs::path& model, std::set<std::string>& operators_seen) {
+  const Draft draft = read_test_model(model);
+  std::set<std::string> listed;
+  for (const OpSpec* op : operators()) listed.emplace(op->name);
+  for (const auto& node : draft.nodes) {
+    if (!node.domain.empty() || !listed.contains(node.op)) return false;
+  }
+  for (const auto& node : draft.nodes) operators_seen.insert(node.op);
+  return true;
+}
+
+TEST(Conformance, EveryBackendNodeTestOfEveryListedOperatorPasses) {
+  if (!fs::exists(kFolder))
+    GTEST_SKIP() << "needs Debian's libonnx-testdata, which is not installed";
+  int passed = 0, left_out = 0, unlisted = 0;
+  std::set<std::string> operators_seen;
+  for (const auto& entry : fs::directory_iterator(kFolder)) {
+    const std::string name = entry.path().filename().string();
+    const fs::path model = entry.path() / "model.onnx";
+    if (!fs::exists(model)) continue;
+    if (reason_to_leave_out(name)) {
+      ++left_out;
+      continue;
+    }
+    try {
+      if (!all_listed(model, operators_seen)) {
+        ++unlisted;
+        continue;
+      }
+    } catch (const Error& error) {
+      ADD_FAILURE() << name << ": " << error.what();
+      continue;
+    }
+    const std::string failure = failure_of(entry.path());
+    if (failure.empty()) {
+      ++passed;
+    } else {
+      ADD_FAILURE() << name << ": " << failure;
+    }
+  }
+  RecordProperty("passed", passed);
+  std::printf("%d passed, %d left out, %d of operators that limn does not have\n", passed, left_out,
+              unlisted);
+  EXPECT_GT(passed, 640);
+}
+
+TEST(Conformance, ThePageIsTheTable) {
+  std::ifstream page(std::string(LIMN_MODELS) + "/../docs/conformance.md");
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  for (const auto& entry : kLeftOut) {
+    EXPECT_NE(text.find(entry.pattern), std::string::npos) << entry.pattern;
+    EXPECT_NE(text.find(entry.reason), std::string::npos) << entry.reason;
+  }
+}
+
+}  // namespace
+}  // namespace limn

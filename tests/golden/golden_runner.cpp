@@ -1,0 +1,266 @@
+// See golden_runner.h.
+#include "golden/golden_runner.h"
+
+#include <ATen/ATen.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "golden/golden_specs.h"
+#include "limn/error.h"
+#include "limn/method.h"
+#include "limn/model.h"
+#include "limn/npy.h"
+
+namespace limn::golden {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+/// One array to compare: what limn made and what the reference made.
+struct Comparison {
+  std::string name;
+  Tensor ours, theirs;
+};
+
+struct Tolerance {
+  double rtol = 0, atol = 0, rel_l2 = -1;
+};
+
+/// `atol_raw` replaces `atol` for arrays whose name holds "raw".
+Tolerance tolerance_for(const json& golden_case, const std::string& name) {
+  const json rules = golden_case.value("tolerance", json::object());
+  Tolerance out;
+  if (rules.value("exact", false) || golden_case.value("exact", false)) return out;
+  out.rtol = rules.value("rtol", 1e-4);
+  out.atol = rules.value("atol", 0.0);
+  out.rel_l2 = rules.value("rel_l2", -1.0);
+  for (const auto& [key, value] : rules.items()) {
+    if (key.rfind("atol_", 0) == 0 && name.find(key.substr(5)) != std::string::npos) {
+      out.atol = value.get<double>();
+    }
+  }
+  return out;
+}
+
+/// Ours in the shape of theirs: a map gains or loses its channel axis, channels are summed where
+/// the reference stores one.
+Tensor in_shape_of(Tensor ours, const Tensor& theirs) {
+  if (ours.sizes() == theirs.sizes()) return ours;
+  if (ours.dim() == 4 && theirs.dim() >= 3 && ours.size(1) > 1 &&
+      (theirs.dim() == 3 || theirs.size(1) == 1)) {
+    ours = ours.sum(1, true);
+  }
+  if (ours.numel() == theirs.numel()) return ours.reshape(theirs.sizes());
+  return ours;
+}
+
+/// Largest error relative to the expected maximum; adds to `reason` where beyond tolerance.
+double compare(const Comparison& one, const Tolerance& tolerance, std::string& reason) {
+  const Tensor theirs = one.theirs.to(at::kDouble);
+  const Tensor ours = in_shape_of(one.ours.to(at::kCPU, at::kDouble), theirs);
+  if (ours.sizes() != theirs.sizes()) {
+    reason += concat(" ", one.name, ": shape ", ours.sizes(), ", expected ", theirs.sizes(), ";");
+    return kInfinity;
+  }
+  const Tensor difference = (ours - theirs).abs();
+  const double scale = std::max(theirs.abs().max().item<double>(), 1e-30);
+  const double error = difference.max().item<double>() / scale;
+  bool fits = (difference <= tolerance.atol + tolerance.rtol * theirs.abs()).all().item<bool>();
+  if (!fits && tolerance.rel_l2 >= 0) {
+    fits = ((ours - theirs).norm() / theirs.norm()).item<double>() <= tolerance.rel_l2;
+  }
+  if (!fits) reason += concat(" ", one.name, ": ", error, " of the maximum;");
+  return std::isfinite(error) ? error : kInfinity;
+}
+
+/// `expected` entries are file names, or objects with a `file`.
+std::string file_of(const json& entry) {
+  return entry.is_string() ? entry.get<std::string>() : entry.value("file", "");
+}
+
+/// A rules file that lives as long as the object.
+class RulesFile {
+ public:
+  explicit RulesFile(const std::string& text) {
+    if (text.empty()) return;
+    static int count = 0;
+    path_ = fs::temp_directory_path() / concat("limn-golden-", ::getpid(), "-", count++, ".rules");
+    std::ofstream(path_) << text;
+  }
+  ~RulesFile() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove(path_, ignored);
+  }
+  RulesFile(const RulesFile&) = delete;
+  RulesFile& operator=(const RulesFile&) = delete;
+  std::string with(std::string spec) const {
+    if (path_.empty()) return spec;
+    Spec word;
+    word.name = path_.string();
+    spec.insert(spec.size() - 1, ", rules=" + word.text());
+    return spec;
+  }
+
+ private:
+  fs::path path_;
+};
+
+class CaseRun {
+ public:
+  CaseRun(const fs::path& folder, const json& golden_case, const std::string& spec)
+      : folder_(folder), case_(golden_case), method_(make_method(spec)) {}
+
+  /// Compares everything the case stores, in the given precision.
+  double run(at::ScalarType dtype, std::string& reason) const {
+    const bool exact = dtype == at::kDouble && case_["expected"].contains("expected_f64");
+    const Model model =
+        Model::from_onnx((folder_ / case_["model"].get<std::string>()).string()).to(dtype);
+    const Tensor x = read_npy((folder_ / case_["input"].get<std::string>()).string());
+    const json inner = case_.value("inner", json::object());
+    ExplainOptions options;
+    for (const auto& [name, file] : inner.items()) {
+      options.record.push_back(name);
+    }
+    if (case_["expected"].contains("seed")) {
+      options.start = read_npy((folder_ / file_of(case_["expected"]["seed"])).string());
+    }
+    const Explanation result = explain(model, x, options);
+    std::vector<Comparison> all;
+    for (const auto& [name, entry] : case_["expected"].items()) {
+      const bool raw = name.rfind("expected_raw", 0) == 0;
+      if (name != (exact ? "expected_f64" : "expected") && !(raw && !exact)) continue;
+      const Tensor theirs = read_npy((folder_ / file_of(entry)).string());
+      const std::string key = name == "expected_raw" ? "raw_0" : raw ? name.substr(9) : "";
+      if (raw && !result.inner.contains(key)) continue;
+      all.push_back({name, raw ? result.inner.at(key) : result.relevance, theirs});
+    }
+    for (const auto& [name, file] : inner.items()) {
+      if (exact) break;
+      all.push_back({name, result.inner.at(name), read_npy((folder_ / file_of(file)).string())});
+    }
+    double worst = 0;
+    for (const auto& one : all) {
+      Tolerance tolerance = tolerance_for(case_, one.name);
+      const double largest = one.theirs.abs().max().item<double>();
+      if (exact) tolerance = {.rtol = 0, .atol = 1e-6 * largest, .rel_l2 = -1};
+      // The case's absolute tolerance belongs to the result; inner tensors have their own scale.
+      if (inner.contains(one.name)) {
+        tolerance.atol = std::max(tolerance.atol, 2e-5 * largest);
+      }
+      worst = std::max(worst, compare(one, tolerance, reason));
+    }
+    return worst;
+  }
+
+ private:
+  Explanation explain(const Model& model, const Tensor& x, const ExplainOptions& options) const {
+    const json targets =
+        case_.contains("targets") ? case_["targets"] : case_.value("target", json());
+    if (targets.is_array() && case_.contains("target") && targets.size() > 1) {
+      // One class per picture: explained one by one and put together.
+      Explanation whole;
+      Tensors parts;
+      for (std::size_t n = 0; n < targets.size(); ++n) {
+        const auto i = static_cast<std::int64_t>(n);
+        whole =
+            method_->explain(model, x.slice(0, i, i + 1), Target::of_class(targets[n]), options);
+        parts.push_back(whole.relevance);
+      }
+      whole.relevance = at::cat(parts);
+      return whole;
+    }
+    Target target;
+    if (targets.is_number()) target = Target::of_class(targets);
+    if (targets.is_array() && !targets.empty()) target = Target::of_class(targets[0]);
+    return method_->explain(model, x, target, options);
+  }
+
+  fs::path folder_;
+  const json& case_;
+  std::unique_ptr<Method> method_;
+};
+
+bool known_method(const std::string& spec) {
+  try {
+    find_method(Spec::parse(spec).name);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> find_cases(const std::string& folder) {
+  std::vector<std::string> cases;
+  if (!fs::is_directory(folder)) fail(ErrorCode::NotFound, "no folder \"", folder, "\"");
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().filename() == "case.json") cases.push_back(entry.path().string());
+  }
+  std::sort(cases.begin(), cases.end());
+  return cases;
+}
+
+CaseResult run_case(const std::string& case_file) {
+  CaseResult result;
+  const fs::path folder = fs::path(case_file).parent_path();
+  result.id = folder.filename().string();
+  try {
+    const json golden_case = json::parse(std::ifstream(case_file));
+    result.id = golden_case.value("id", result.id);
+    const Recipe recipe = recipe_for(golden_case);
+    if (recipe.spec.empty() || !known_method(recipe.spec)) {
+      result.reason =
+          "limn does not have " + golden_case.value("method", golden_case.value("metric", "it"));
+      return result;
+    }
+    const RulesFile rules(recipe.rules);
+    const CaseRun run(folder, golden_case, rules.with(recipe.spec));
+    // References that compute in double only are compared in double.
+    const bool only_double = golden_case.value("dtype", "float32") == "float64";
+    result.error = run.run(only_double ? at::kDouble : at::kFloat, result.reason);
+    if (!only_double && golden_case["expected"].contains("expected_f64")) {
+      std::string reason;
+      run.run(at::kDouble, reason);
+      if (!reason.empty()) result.reason += " in float64:" + reason;
+    }
+    result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
+  } catch (const std::exception& error) {
+    result.outcome = Outcome::Fail;
+    result.error = kInfinity;
+    result.reason = error.what();
+  }
+  return result;
+}
+
+std::string line(const CaseResult& result) {
+  const char* words[] = {"pass", "fail", "skip"};
+  std::string text = concat(words[static_cast<std::size_t>(result.outcome)], " ", result.id);
+  if (result.outcome != Outcome::Skip) text += concat(" ", result.error);
+  if (!result.reason.empty()) text += " (" + result.reason + ")";
+  return text;
+}
+
+std::string Summary::text() const {
+  return concat(passed, " passed, ", failed, " failed, ", skipped, " skipped");
+}
+
+Summary run_folder(const std::string& folder,
+                   const std::function<void(const CaseResult&)>& report) {
+  Summary summary;
+  for (const auto& file : find_cases(folder)) {
+    const CaseResult result = run_case(file);
+    if (result.outcome == Outcome::Pass) ++summary.passed;
+    if (result.outcome == Outcome::Fail) ++summary.failed;
+    if (result.outcome == Outcome::Skip) ++summary.skipped;
+    report(result);
+  }
+  return summary;
+}
+
+}  // namespace limn::golden

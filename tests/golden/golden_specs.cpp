@@ -1,0 +1,162 @@
+// See golden_specs.h. One function per method family.
+#include "golden/golden_specs.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "limn/error.h"
+#include "limn/spec.h"
+
+namespace limn::golden {
+namespace {
+
+using nlohmann::json;
+
+/// Spec text piece by piece.
+class SpecText {
+ public:
+  explicit SpecText(std::string name) : name_(std::move(name)) {}
+  SpecText& add(const std::string& key, const std::string& value) {
+    arguments_ += (arguments_.empty() ? "" : ", ") + key + "=" + value;
+    return *this;
+  }
+  SpecText& quoted(const std::string& key, const std::string& value) {
+    Spec word;
+    word.name = value;
+    return add(key, word.text());
+  }
+  std::string text() const { return name_ + "(" + arguments_ + ")"; }
+
+ private:
+  std::string name_, arguments_;
+};
+
+std::string text_of(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string seed_of(const json& golden_case) {
+  const std::string seed = golden_case.value("seed_of_relevance", "one-hot");
+  return seed.rfind("one-hot", 0) == 0 ? "one-hot" : "score";
+}
+
+std::string batch_norm_of(const json& options) {
+  const std::string mode = options.value("batch_norm", "none in net");
+  return mode.rfind("merge", 0) == 0 ? "conv" : "pass";
+}
+
+Recipe lrp(const json& golden_case) {
+  const json& options = golden_case["options"];
+  Recipe recipe;
+  for (const auto& [selector, rule] : options["rules"].items()) {
+    recipe.rules += selector + " " + rule["rule"].get<std::string>();
+    for (const auto& [key, value] : rule.items()) {
+      if (key != "rule") recipe.rules += " " + key + "=" + text_of(value);
+    }
+    recipe.rules += "\n";
+  }
+  recipe.spec = SpecText("lrp")
+                    .add("flavor", "zennit")
+                    .add("composite", "epsilon")
+                    .add("batch-norm", batch_norm_of(options))
+                    .add("seed", seed_of(golden_case))
+                    .text();
+  return recipe;
+}
+
+Recipe lrp_composite(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec("lrp");
+  spec.add("flavor", "zennit")
+      .add("composite", options["composite"])
+      .add("batch-norm", batch_norm_of(options))
+      .add("seed", seed_of(golden_case));
+  for (const char* bound : {"low", "high"}) {
+    if (options.contains("rules") && options["rules"].contains(bound)) {
+      spec.add(bound, options["rules"][bound].dump());
+    }
+  }
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe lrp_wjnam(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec("lrp");
+  spec.add("flavor", "wjnam").add("alpha", options.value("alpha", json(1)).dump());
+  spec.add("seed", seed_of(golden_case));
+  if (options.value("variant", "") == "ucag") spec.add("variant", "ucag");
+  if (options.value("subtract_mean", false)) spec.add("subtract-mean", "true");
+  if (options.contains("first_conv_rule")) {
+    spec.add("first-conv", options["first_conv_rule"].get<bool>() ? "yes" : "no");
+  }
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe lrp_toolbox(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec("lrp");
+  spec.add("flavor", "toolbox").add("rule", options["rule"]).add("seed", seed_of(golden_case));
+  if (options.contains("alpha")) spec.add("alpha", options["alpha"].dump());
+  if (options.contains("epsilon")) spec.add("epsilon", options["epsilon"].dump());
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+/// [width, height] of the TorchRay cases as our [height,width].
+void add_size(SpecText& spec, const json& options) {
+  if (options.contains("resize") && options["resize"].is_array()) {
+    spec.add("resize", "[" + options["resize"][1].dump() + "," + options["resize"][0].dump() + "]");
+  }
+}
+
+Recipe pixel_method(const std::string& name, const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec(name);
+  const bool flavored = name == "guided-backprop" || name == "deconvnet";
+  if (flavored) spec.add("flavor", options.value("flavour", "zennit"));
+  const std::string reduction = options.value("reduction", "none");
+  if (reduction.rfind("max", 0) == 0) spec.add("reduction", "max-abs");
+  if (reduction.rfind("signed", 0) == 0) spec.add("reduction", "sum");
+  add_size(spec, options);
+  if (options.value("smooth", 0.0) > 0) spec.add("smooth", options["smooth"].dump());
+  const json layer = golden_case.value("layer", json());
+  if (layer.is_string() && layer != "input") spec.quoted("layer", layer);
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+/// CAM methods whose results are pytorch-grad-cam's, TorchRay's or fullgrad-saliency's.
+Recipe cam_method(const std::string& name, const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec(name);
+  if (options.contains("flavour")) spec.add("flavor", options["flavour"]);
+  std::string layers;
+  for (const auto& layer : options.value("layers", json::array({golden_case["layer"]}))) {
+    Spec word;
+    word.name = layer.get<std::string>();
+    layers += (layers.empty() ? "" : ",") + word.text();
+  }
+  spec.add("layer", "[" + layers + "]");
+  add_size(spec, options);
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+}  // namespace
+
+Recipe recipe_for(const json& golden_case) {
+  const std::string method = golden_case.value("method", "");
+  if (method == "lrp") return lrp(golden_case);
+  if (method == "lrp_composite") return lrp_composite(golden_case);
+  if (method == "lrp_wjnam") return lrp_wjnam(golden_case);
+  if (method == "lrp_toolbox") return lrp_toolbox(golden_case);
+  if (method == "grad_cam") return cam_method("grad-cam", golden_case);
+  static const std::map<std::string, std::string> pixel = {
+      {"gradient", "gradient"},
+      {"guided_backprop", "guided-backprop"},
+      {"deconvnet", "deconvnet"},
+      {"input_x_gradient", "input-x-gradient"}};
+  if (const auto found = pixel.find(method); found != pixel.end()) {
+    return pixel_method(found->second, golden_case);
+  }
+  return {};
+}
+
+}  // namespace limn::golden
