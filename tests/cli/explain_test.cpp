@@ -33,7 +33,7 @@ TEST_F(ExplainTest, WritesMapPicturesAndManifest) {
       preprocess(read_picture(picture()), loaded.preprocessing(), loaded.input_shape());
   const Tensor logits = loaded.run(input.x)[loaded.logits()];
   EXPECT_NEAR(one["score"].get<double>(), logits.max().item<double>(), 1e-5);
-  EXPECT_NE(result.out.find("cat-lrp-top1.npy"), std::string::npos);
+  EXPECT_NE(result.out.find("cat-lrp-top1{.npy,-heatmap.png,-overlay.png}"), std::string::npos);
 }
 
 TEST_F(ExplainTest, EveryInputMethodAndTarget) {
