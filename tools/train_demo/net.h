@@ -26,13 +26,14 @@ class Net : public torch::nn::Module {
   int flatten(const std::string& name, int x);
   int add(const std::string& name, int a, int b);
   int concat(const std::string& name, const std::vector<int>& parts);
+  /// Batch norm behind a convolution with a bias, folded into it in the draft.
+  int folded_batch_norm(int x, int channels);
   /// Active while training, absent from the draft.
   int dropout(int x, double share);
 
   torch::Tensor forward(const torch::Tensor& x);
   /// Opset 13; input `input` [batch, 3, size, size], the last value is called `logits`.
   Draft draft(const std::string& name, int size, int classes) const;
-  std::int64_t parameter_count() const;
 
  private:
   struct Step {
@@ -43,6 +44,7 @@ class Net : public torch::nn::Module {
     std::vector<std::pair<std::string, torch::Tensor>> weights;
   };
   int push(Step step);
+  static void fold(const Step& norm, const std::string& conv, Draft& draft);
   template <typename Holder>
   Holder keep(const std::string& name, Holder module);
   std::vector<Step> steps_;
@@ -90,6 +92,12 @@ inline int Net::batch_norm(const std::string& name, int x, int channels) {
                   {"running_mean", module->running_mean},
                   {"running_var", module->running_var}};
   return push(std::move(step));
+}
+
+inline int Net::folded_batch_norm(int x, int channels) {
+  const int value = batch_norm("folded" + std::to_string(x), x, channels);
+  steps_.back().op.clear();
+  return value;
 }
 
 inline int Net::linear(const std::string& name, int x, int inputs, int outputs) {
@@ -167,6 +175,17 @@ inline torch::Tensor Net::forward(const torch::Tensor& x) {
   return values.back();
 }
 
+/// w' = w g / sqrt(var + eps), b' = (b - mean) g / sqrt(var + eps) + beta.
+inline void Net::fold(const Step& norm, const std::string& conv, Draft& draft) {
+  const torch::NoGradGuard no_grad;
+  const auto weight = [&](std::size_t i) { return norm.weights[i].second.detach(); };
+  const torch::Tensor scale = weight(0) / (weight(3) + norm.attributes.real("epsilon", 0)).sqrt();
+  torch::Tensor& w = draft.constants.at(conv + ".weight");
+  torch::Tensor& b = draft.constants.at(conv + ".bias");
+  w = w * scale.view({-1, 1, 1, 1});
+  b = (b - weight(2)) * scale + weight(1);
+}
+
 inline Draft Net::draft(const std::string& name, int size, int classes) const {
   Draft draft;
   draft.name = name;
@@ -177,6 +196,7 @@ inline Draft Net::draft(const std::string& name, int size, int classes) const {
   for (const Step& step : steps_) {
     if (step.op.empty()) {
       names.push_back(names[static_cast<std::size_t>(step.inputs[0])]);
+      if (!step.weights.empty()) fold(step, names.back(), draft);
       continue;
     }
     const bool last = &step == &steps_.back();
@@ -190,12 +210,6 @@ inline Draft Net::draft(const std::string& name, int size, int classes) const {
     draft.nodes.push_back(std::move(node));
   }
   return draft;
-}
-
-inline std::int64_t Net::parameter_count() const {
-  std::int64_t count = 0;
-  for (const auto& parameter : parameters()) count += parameter.numel();
-  return count;
 }
 
 }  // namespace limn::train_demo
