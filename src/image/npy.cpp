@@ -176,10 +176,11 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
   const auto [stored, wanted] = types_of(header, name);
 
   const std::size_t available = bytes.size() - start - length;
-  std::size_t count = 1;
+  const bool empty = std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end();
+  std::size_t count = empty ? 0 : 1;
   for (const std::int64_t size : header.shape) {
     // Anything beyond the file's own length is refused, so this cannot overflow.
-    if (size != 0 && count > available / static_cast<std::size_t>(size)) count = available + 1;
+    if (!empty && count > available / static_cast<std::size_t>(size)) count = available + 1;
     count *= static_cast<std::size_t>(size);
     if (count > available) break;
   }

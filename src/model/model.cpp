@@ -91,8 +91,9 @@ Model::Model(Graph graph) {
 }
 
 Model Model::from_onnx(const std::string& path) {
+  Draft draft = read_onnx(path);
   return in_context([&] { return concat("import \"", path, "\""); },
-                    [&] { return Model(Graph(import_passes(read_onnx(path)))); });
+                    [&] { return Model(Graph(import_passes(std::move(draft)))); });
 }
 
 const Graph& Model::graph() const { return state_->graph; }
