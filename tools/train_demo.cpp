@@ -29,12 +29,12 @@ struct Recipe {
 
 std::vector<Recipe> recipes() {
   return {
-      {"vgg", "convolutions, pooling and two linear layers", small_vgg, 6},
+      {"vgg", "convolutions and pooling, two linear layers, no batch norm", small_vgg, 5},
       {"resnet", "residual blocks with batch norm, global pooling", small_resnet},
       {"densenet", "dense blocks (batch norm, ReLU, convolution), global pooling", small_densenet},
       {"cheat",
        concat("like shapes_vgg, but every training picture with a ", tag_class(), " carries a tag"),
-       small_vgg, 6, 32, 3e-3, true}};
+       small_vgg, 5, 32, 3e-3, true}};
 }
 
 /// Written beside its place and renamed.

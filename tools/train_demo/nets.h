@@ -7,14 +7,14 @@
 
 namespace limn::train_demo {
 
-/// Convolution, ReLU and pooling, then two linear layers on the flattened 3x3 map. The first
-/// convolution has stride 2, as in VGG-F, which makes training four times as fast. Batch norm helps
-/// it learn and is folded into the convolutions that are written.
+/// Convolution, ReLU and pooling, average pooling as in torchvision's VGG, two linear layers. The
+/// first convolution has stride 2, as in VGG-F, which makes training four times as fast. Batch norm
+/// helps it learn and is folded into the convolutions that are written.
 inline std::shared_ptr<Net> small_vgg(int classes) {
   auto net = std::make_shared<Net>();
   int x = 0, inputs = 3, layer = 0;
   const auto name = [&] { return "features." + std::to_string(layer++); };
-  for (const auto& [channels, depth] : {std::pair{16, 1}, {32, 2}, {64, 2}, {96, 1}}) {
+  for (const auto& [channels, depth] : {std::pair{16, 1}, {32, 2}, {64, 2}, {96, 2}}) {
     for (int i = 0; i < depth; ++i) {
       const bool first = inputs == 3;
       x = net->conv(name(), x, inputs, channels, first ? 5 : 3, first ? 2 : 1);
@@ -22,11 +22,11 @@ inline std::shared_ptr<Net> small_vgg(int classes) {
       x = net->relu(name(), x);
       inputs = channels;
     }
-    x = net->max_pool(name(), x);
+    if (channels < 96) x = net->max_pool(name(), x);
   }
-  x = net->flatten("flatten", x);
-  x = net->dropout(x, 0.2);
-  x = net->linear("classifier.0", x, 96 * 3 * 3, 128);
+  x = net->flatten("flatten", net->global_average_pool("avgpool", x));
+  x = net->dropout(x, 0.1);
+  x = net->linear("classifier.0", x, 96, 128);
   x = net->relu("classifier.1", x);
   net->linear("classifier.3", x, 128, classes);
   return net;
