@@ -11,9 +11,8 @@ Tensor WeightCache::get(NodeId node, std::string_view what, const std::function<
   }
   const Tensor made = make();
   const std::scoped_lock lock(mutex_);
-  if (bytes_ + made.nbytes() <= budget_ && kept_.emplace(key, made).second) {
-    bytes_ += made.nbytes();
-  }
+  const std::size_t size = made.defined() ? made.nbytes() : 0;
+  if (bytes_ + size <= budget_ && kept_.emplace(key, made).second) bytes_ += size;
   return made;
 }
 

@@ -21,7 +21,8 @@ class WeightCache {
   WeightCache(const WeightCache&) = delete;
   WeightCache& operator=(const WeightCache&) = delete;
 
-  /// The tensor called `what` of a node, made by `make` if it is not there.
+  /// The tensor called `what` of a node, made by `make` if it is not there. What `make` says does
+  /// not exist (undefined) is kept, too.
   Tensor get(NodeId node, std::string_view what, const std::function<Tensor()>& make);
   std::size_t bytes() const;
 

@@ -71,6 +71,32 @@ Tensor ConvolutionView::pull_x(const Tensor& s, const Tensor& w) const {
   return at::cat(parts);
 }
 
+Tensor ConvolutionView::transposed(const Tensor& w) const {
+  const auto is_one = [](const Sizes& sizes) {
+    return std::all_of(sizes.begin(), sizes.end(), [](std::int64_t n) { return n == 1; });
+  };
+  const bool plain = !convolution_.transposed && convolution_.groups == 1 &&
+                     convolution_.pad_input.empty() && is_one(convolution_.stride) &&
+                     w.dim() == 4 && w.device().is_cpu() && w.scalar_type() == at::kFloat &&
+                     !is_pointwise();
+  if (!plain) return {};
+  for (std::size_t d = 0; d < 2; ++d) {
+    const std::int64_t reach =
+        convolution_.dilation[d] * (w.size(static_cast<std::int64_t>(d) + 2) - 1);
+    if (convolution_.padding[d] > reach) return {};
+  }
+  return w.flip({2, 3}).transpose(0, 1).contiguous(format_);
+}
+
+Tensor ConvolutionView::pull_x_by(const Tensor& s, const Tensor& v) const {
+  Sizes padding;
+  for (std::size_t d = 0; d < 2; ++d) {
+    const std::int64_t kernel = v.size(static_cast<std::int64_t>(d) + 2);
+    padding.push_back(convolution_.dilation[d] * (kernel - 1) - convolution_.padding[d]);
+  }
+  return at::convolution(s, v, {}, {1, 1}, padding, convolution_.dilation, false, {0, 0}, 1);
+}
+
 Tensor ConvolutionView::pull_w(const Tensor& x, const Tensor& s) const {
   Tensors parts;
   for (std::int64_t n = 0; n < s.size(0); ++n) {

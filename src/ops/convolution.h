@@ -33,6 +33,10 @@ class ConvolutionView : public LinearView {
   ConvolutionView(Convolution convolution, const Tensor& x, const Tensor& w, const Tensor& b);
   Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const override;
   Tensor pull_x(const Tensor& s, const Tensor& w) const override;
+  /// Where the stride is 1 the transpose is a convolution with the flipped kernel; oneDNN's own
+  /// transposed kernel takes up to twice as long on some sizes in channels_last.
+  Tensor transposed(const Tensor& w) const override;
+  Tensor pull_x_by(const Tensor& s, const Tensor& v) const override;
   Tensor pull_w(const Tensor& x, const Tensor& s) const override;
   bool is_pointwise() const override;
 

@@ -6,9 +6,9 @@ namespace limn {
 
 /// A node seen as z = A(w) x + b: convolution, matrix product, pooling, batch normalization...
 /// Shapes: x as the node's data input, z as its output, w as `weight()`, b as `bias()`.
-/// `w` may have one dimension more than `weight()`: then w[n % w.size(0)] is the weight of sample n.
-/// The batch of x and s may be any multiple of the tape's: sample n belongs to tape sample n % N.
-/// Operators without weights (pools, resize) have a scalar weight of 1, so that w+ = w, w- = 0.
+/// `w` may have one dimension more than `weight()`: then w[n % w.size(0)] is the weight of sample
+/// n. The batch of x and s may be any multiple of the tape's: sample n belongs to tape sample n %
+/// N. Operators without weights (pools, resize) have a scalar weight of 1, so that w+ = w, w- = 0.
 class LinearView {
  public:
   virtual ~LinearView() = default;
@@ -22,6 +22,10 @@ class LinearView {
   virtual Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const = 0;
   /// A(w)^T s, shaped like x.
   virtual Tensor pull_x(const Tensor& s, const Tensor& w) const = 0;
+  /// A weight v for `pull_x_by(s, v)` = `pull_x(s, w)`, where that is the faster way; else
+  /// undefined. Making it costs about a copy of w, so rules keep it.
+  virtual Tensor transposed(const Tensor& /*w*/) const { return {}; }
+  virtual Tensor pull_x_by(const Tensor& /*s*/, const Tensor& /*v*/) const { return {}; }
   /// d(sum z*s)/dw per sample: [N, w.shape].
   virtual Tensor pull_w(const Tensor& x, const Tensor& s) const = 0;
   /// True where each output place sees one input place (1x1 convolution, matrix product).

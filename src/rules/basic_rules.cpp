@@ -2,6 +2,7 @@
 #include "rules/basic_rules.h"
 
 #include "limn/error.h"
+#include "model/weight_cache.h"
 #include "rules/elementwise.h"
 
 namespace limn {
@@ -11,18 +12,36 @@ Tensor safe_divide(const Tensor& a, const Tensor& b) {
   return (a / b.masked_fill(zero, 1)).masked_fill(zero, 0);
 }
 
-Tensor pull(const LinearView& view, const Tensor& s, const Tensor& w) {
-  if (s.size(0) == 1) return view.pull_x(s.squeeze(0), w).unsqueeze(0);
+namespace {
+
+/// transpose(s) for s with the leading seed axis.
+template <typename Transpose>
+Tensor over_seeds(const Tensor& s, const Transpose& transpose) {
+  if (s.size(0) == 1) return transpose(s.squeeze(0)).unsqueeze(0);
   const std::int64_t seeds = s.size(0);
-  const Tensor x = view.pull_x(s.flatten(0, 1), w);
+  const Tensor x = transpose(s.flatten(0, 1));
   return x.unflatten(0, {seeds, x.size(0) / seeds});
+}
+
+}  // namespace
+
+Tensor pull(const LinearView& view, const Tensor& s, const Tensor& w) {
+  return over_seeds(s, [&](const Tensor& one) { return view.pull_x(one, w); });
+}
+
+Tensor pull_named(const Step& step, const LinearView& view, const Tensor& s, const Tensor& w,
+                  std::string_view name) {
+  const Tensor v = step.model.cache().get(step.id, concat("transposed ", name),
+                                          [&] { return view.transposed(w); });
+  if (!v.defined()) return pull(view, s, w);
+  return over_seeds(s, [&](const Tensor& one) { return view.pull_x_by(one, v); });
 }
 
 Tensors pull_gradient(const Step& step, const Tensors& grad_out) {
   const Node& node = step.node;
   if (step.kind() == OpKind::Linear && node.spec->linear_view && grad_out.front().defined()) {
     const auto view = step.view();
-    return only(step, pull(*view, grad_out.front(), view->weight()));
+    return only(step, pull_named(step, *view, grad_out.front(), view->weight(), "w"));
   }
   const Tensors in = step.inputs();
   Tensors out;

@@ -25,6 +25,10 @@ Rule flat_window_rule();
 Tensor safe_divide(const Tensor& a, const Tensor& b);
 /// A(w)^T s for s with the leading seed axis.
 Tensor pull(const LinearView& view, const Tensor& s, const Tensor& w);
+/// The same for a weight that is always the same under this name at this node: "w", "w+" ...; its
+/// transposed form, where the view has one, is kept.
+Tensor pull_named(const Step& step, const LinearView& view, const Tensor& s, const Tensor& w,
+                  std::string_view name);
 /// Gradient of all wanted inputs for outputs' gradients with the leading seed axis.
 Tensors pull_gradient(const Step& step, const Tensors& grad_out);
 /// Sums r [S, ...] over broadcast axes down to [S, shape].

@@ -35,11 +35,11 @@ Tensor times(Tensor a, const Tensor& x) {
   return a.is_non_overlapping_and_dense() ? a.mul_(x) : a * x;
 }
 
-/// x+ A(w1)^T s + x- A(w2)^T s.
-Tensor spread(const LinearView& view, const Signs& x, const Tensor& s, const Tensor& w1,
-              const Tensor& w2) {
-  Tensor r = times(pull(view, s, w1), x.plus);
-  if (x.minus.defined()) r.add_(times(pull(view, s, w2), x.minus));
+/// x+ first() + x- second(), where each pulls relevance through one part of the weight.
+template <typename First, typename Second>
+Tensor spread(const Signs& x, const First& first, const Second& second) {
+  Tensor r = times(first(), x.plus);
+  if (x.minus.defined()) r.add_(times(second(), x.minus));
   return r;
 }
 
@@ -65,26 +65,49 @@ Tensor WeightParts::minus() const {
   return view_.weight().nbytes() > kLargeWeight ? make() : cached("w-", make);
 }
 
+namespace {
+
+std::string plus_gamma_name(double gamma) { return concat("w + ", gamma, " w+"); }
+std::string minus_gamma_name(double gamma) { return concat("w + ", gamma, " w-"); }
+
+}  // namespace
+
 Tensor WeightParts::plus_gamma(double gamma) const {
-  return cached(concat("w + ", gamma, " w+"),
+  return cached(plus_gamma_name(gamma),
                 [&] { return view_.weight() + gamma * view_.weight().clamp_min(0); });
 }
 
 Tensor WeightParts::minus_gamma(double gamma) const {
-  return cached(concat("w + ", gamma, " w-"),
+  return cached(minus_gamma_name(gamma),
                 [&] { return view_.weight() + gamma * view_.weight().clamp_max(0); });
 }
 
+Tensor WeightParts::pull_whole(const Tensor& s) const {
+  return pull_named(step_, view_, s, view_.weight(), "w");
+}
+
+Tensor WeightParts::pull_plus(const Tensor& s) const {
+  return pull_named(step_, view_, s, plus(), "w+");
+}
+
 Tensor WeightParts::pull_minus(const Tensor& s) const {
-  if (view_.weight().nbytes() <= kLargeWeight) return pull(view_, s, minus());
-  return pull(view_, s, view_.weight()) - pull(view_, s, plus());
+  if (view_.weight().nbytes() > kLargeWeight) return pull_whole(s) - pull_plus(s);
+  return pull_named(step_, view_, s, minus(), "w-");
+}
+
+Tensor WeightParts::pull_plus_gamma(const Tensor& s, double gamma) const {
+  return pull_named(step_, view_, s, plus_gamma(gamma), plus_gamma_name(gamma));
+}
+
+Tensor WeightParts::pull_minus_gamma(const Tensor& s, double gamma) const {
+  return pull_named(step_, view_, s, minus_gamma(gamma), minus_gamma_name(gamma));
 }
 
 Rule epsilon_rule(double epsilon) {
   return {"epsilon(" + number(epsilon) + ")", [epsilon](const Step& step, const Tensors& r_out) {
             const auto view = step.view();
             const Tensor s = divide_stabilized(r_out.front(), step.out(), epsilon);
-            return only(step, times(pull(*view, s, view->weight()), step.x()));
+            return only(step, times(WeightParts(step, *view).pull_whole(s), step.x()));
           }};
 }
 
@@ -105,14 +128,18 @@ Rule gamma_rule(double gamma, double stabilizer) {
     const Tensor b_plus = b.defined() ? b + gamma * positive_part(b) : b;
     const Tensor z_plus = forward(*view, x, w_plus, w_minus, b_plus);
     const Tensor above = divide_stabilized_where(r, z_plus, z, true, stabilizer);
-    Tensor result = spread(*view, x, above, w_plus, w_minus);
+    Tensor result = spread(
+        x, [&] { return parts.pull_plus_gamma(above, gamma); },
+        [&] { return parts.pull_minus_gamma(above, gamma); });
     // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
     if (any_below_zero(r, z)) {
       const auto v_minus = parts.minus_gamma(gamma);
       const Tensor b_minus = b.defined() ? b + gamma * negative_part(b) : b;
       const Tensor z_minus = forward(*view, x, v_minus, w_plus, b_minus);
       const Tensor below = divide_stabilized_where(r, z_minus, z, false, stabilizer);
-      result.add_(spread(*view, x, below, v_minus, w_plus));
+      result.add_(spread(
+          x, [&] { return parts.pull_minus_gamma(below, gamma); },
+          [&] { return parts.pull_plus_gamma(below, gamma); }));
     }
     return only(step, result);
   };
@@ -133,11 +160,9 @@ Tensor signed_share(const Step& step, const LinearView& view, const Signs& x, co
   const Tensor b = positive ? positive_part(view.bias()) : negative_part(view.bias());
   const Tensor z = forward(view, x, positive ? w_plus : w_minus, positive ? w_minus : w_plus, b);
   const Tensor s = divide_stabilized(r, z, stabilizer);
-  Tensor result = times(positive ? pull(view, s, w_plus) : parts.pull_minus(s), x.plus);
-  if (x.minus.defined()) {
-    result.add_(times(positive ? parts.pull_minus(s) : pull(view, s, w_plus), x.minus));
-  }
-  return result;
+  const auto with_plus = [&] { return parts.pull_plus(s); };
+  const auto with_minus = [&] { return parts.pull_minus(s); };
+  return positive ? spread(x, with_plus, with_minus) : spread(x, with_minus, with_plus);
 }
 
 }  // namespace
@@ -197,8 +222,7 @@ Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabili
     const Tensor z = view->apply(x, view->weight(), {}) - view->apply(l, w_plus, {}) -
                      view->apply(h, w_minus, {});
     const Tensor s = divide_stabilized(r_out.front(), z, stabilizer);
-    return only(step, x * pull(*view, s, view->weight()) - l * pull(*view, s, w_plus) -
-                          h * pull(*view, s, w_minus));
+    return only(step, x * parts.pull_whole(s) - l * parts.pull_plus(s) - h * parts.pull_minus(s));
   };
   return {"zB", apply};
 }

@@ -41,8 +41,13 @@ class WeightParts {
   /// w + gamma w+ and w + gamma w-.
   Tensor plus_gamma(double gamma) const;
   Tensor minus_gamma(double gamma) const;
-  /// A(w-)^T s; for large weights as A(w)^T s - A(w+)^T s, so that w- is never stored.
+  /// A(w)^T s, A(w+)^T s, A(w-)^T s. For large weights the last is A(w)^T s - A(w+)^T s, so that w-
+  /// is never stored.
+  Tensor pull_whole(const Tensor& s) const;
+  Tensor pull_plus(const Tensor& s) const;
   Tensor pull_minus(const Tensor& s) const;
+  Tensor pull_plus_gamma(const Tensor& s, double gamma) const;
+  Tensor pull_minus_gamma(const Tensor& s, double gamma) const;
 
  private:
   Tensor cached(const std::string& what, const std::function<Tensor()>& make) const;
