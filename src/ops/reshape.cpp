@@ -61,6 +61,9 @@ Tensors unsqueeze_forward(const Node& node, Inputs in) {
   for (auto& axis : axes) axis = normalize_axis(axis, rank);
   std::vector<std::int64_t> shape = in[0].sizes().vec();
   std::sort(axes.begin(), axes.end());
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) {
+    fail(ErrorCode::BadModel, "axes ", at::IntArrayRef(axes), " name one twice");
+  }
   for (const auto axis : axes) shape.insert(shape.begin() + axis, 1);
   return {in[0].reshape(shape)};
 }
