@@ -26,9 +26,9 @@ void rethrow_in_context(const std::string& context) {
   } catch (const c10::Error& error) {
     // libtorch appends a backtrace to what(); only the sentence is for users.
     const std::string text = error.what_without_backtrace();
-    const bool memory = text.find("out of memory") != std::string::npos ||
-                        text.find("can't allocate memory") != std::string::npos;
-    Error wrapped(memory ? ErrorCode::Device : ErrorCode::BadModel, text);
+    const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+    const bool device = says("out of memory") || says("can't allocate memory") || says("CUDA");
+    Error wrapped(device ? ErrorCode::Device : ErrorCode::BadModel, text);
     wrapped.add_context(context);
     throw wrapped;
   } catch (const std::bad_alloc&) {

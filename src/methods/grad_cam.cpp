@@ -14,6 +14,7 @@ struct GradCamOptions {
   std::string flavor = "limn";
   std::vector<std::string> layer;
   std::vector<double> resize;
+  double smooth = 0;
   bool relu = true;
 };
 
@@ -41,6 +42,8 @@ Fields fields(GradCamOptions& o) {
                       "block's output")
               .also({"layers", "target-layer", "saliency-layer"}),
           reals_field("resize", o.resize, "bilinear resize of the map to [height,width]"),
+          real_field("smooth", o.smooth, 0, 1,
+                     "Gaussian blur, sigma as a share of the map's longer side"),
           bool_field("relu", o.relu, "drop what speaks against the class (limn and torchray)")};
 }
 
@@ -62,9 +65,12 @@ Tensor combine(const GradCamOptions& options, const Call& call, const Tensors& r
   Tensor map = raw.front();
   if (options.relu || options.flavor == "fullgrad-saliency") map = map.clamp_min(0);
   if (options.flavor == "fullgrad-saliency") return resize_bilinear(map, height, width, true);
-  if (options.resize.empty()) return map;
-  return resize_bilinear(map, static_cast<std::int64_t>(options.resize[0]),
-                         static_cast<std::int64_t>(options.resize[1]));
+  if (!options.resize.empty()) {
+    map = resize_bilinear(map, static_cast<std::int64_t>(options.resize[0]),
+                          static_cast<std::int64_t>(options.resize[1]));
+  }
+  const auto side = static_cast<double>(std::max(map.size(2), map.size(3)));
+  return smooth_gaussian(map, options.smooth * side);
 }
 
 std::vector<Explanation> explain(const GradCamOptions& options, const Call& call) {

@@ -55,8 +55,8 @@ std::vector<std::string> composite_choices() {
 Fields fields(LrpOptions& o) {
   return {
       choice_field("composite", o.composite, composite_choices(),
-                   "which rule where; auto: epsilon-gamma-box where the input's bounds are known, "
-                   "else epsilon-plus"),
+                   "which rule where; auto: epsilon-gamma-box where the input's bounds are known "
+                   "and no batch norm precedes its convolution, else epsilon-plus"),
       choice_field("flavor", o.flavor, {"limn", "zennit", "wjnam", "toolbox"}, "whose LRP"),
       text_field("rules", o.rules,
                  "file of `SELECTOR RULE key=value` lines that overrule the composite"),
@@ -110,13 +110,35 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-/// The composite's name, resolved from `auto`.
-std::string composite_name(const LrpOptions& o, const CompositeOptions& values) {
-  if (o.composite != "auto") return o.composite;
-  return values.low.empty() || values.high.empty() ? "epsilon-plus" : "epsilon-gamma-box";
+/// Whether batch norm stands before its convolution (DenseNet): then concatenations carry values of
+/// both signs whose shift the norm moves, and the gamma rule's denominators come close to zero.
+bool norm_before_convolution(const Graph& graph) {
+  for (const auto& node : graph.nodes()) {
+    if (node.op != "BatchNormalization") continue;
+    const NodeId producer = graph.value(node.inputs.front()).producer;
+    if (producer && !is_weighted(graph.node(producer))) return true;
+  }
+  return false;
 }
 
-RuleBook book_for(const LrpOptions& o, const CompositeOptions& values) {
+struct Choice {
+  std::string composite, why;
+};
+
+/// The composite's name, resolved from `auto`, and the reason in words.
+Choice choose(const LrpOptions& o, const CompositeOptions& values, const Graph& graph) {
+  if (o.composite != "auto") return {o.composite, ""};
+  if (values.low.empty() || values.high.empty()) {
+    return {"epsilon-plus", "the input's bounds are not known"};
+  }
+  if (norm_before_convolution(graph)) {
+    return {"epsilon-plus", "gamma is unstable where batch norm precedes its convolution"};
+  }
+  return {"epsilon-gamma-box", "the input's bounds are known"};
+}
+
+RuleBook book_for(const LrpOptions& o, const CompositeOptions& values,
+                  const std::string& composite_name) {
   if (o.flavor == "wjnam") {
     return wjnam_book({.alpha = o.alpha,
                        .division = o.variant == "ucag" ? Division::Ucag : Division::Safe,
@@ -125,7 +147,7 @@ RuleBook book_for(const LrpOptions& o, const CompositeOptions& values) {
   if (o.flavor == "toolbox") {
     return toolbox_book({.rule = o.rule, .alpha = o.alpha, .epsilon = o.epsilon});
   }
-  RuleBook book = composite(composite_name(o, values), values);
+  RuleBook book = composite(composite_name, values);
   if (!o.rules.empty()) add_rules(book, read_text(o.rules), o.rules, values);
   return book;
 }
@@ -140,7 +162,8 @@ BatchNorm batch_norm_for(const LrpOptions& o) {
 
 std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
   const CompositeOptions values = numbers(o, call);
-  const RuleBook book = book_for(o, values);
+  const Choice choice = choose(o, values, call.model.graph());
+  const RuleBook book = book_for(o, values, choice.composite);
   const Pass pass(call, batch_norm_for(o));
   const Tensor seeds = o.seed == "score" ? pass.relevances(call) : pass.gradients(call);
   const ValueId at = pass.model.input();
@@ -153,8 +176,7 @@ std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
       one.gap = Tensor();
     }
     if (o.flavor == "limn" && o.composite == "auto") {
-      one.notes.push_back("composite " + composite_name(o, values) +
-                          (values.low.empty() ? " (the input's bounds are not known)" : ""));
+      one.notes.push_back("composite " + choice.composite + ": " + choice.why);
     }
   }
   return all;

@@ -136,7 +136,11 @@ Model Model::to(c10::Device device) const {
     fail(ErrorCode::Device, "device \"", device.str(),
          "\" is not available: this libtorch sees no CUDA; use --device cpu");
   }
-  auto copy = state_->with_graph(Graph(prepare(state_->graph.draft(), device, state_->dtype)));
+  auto copy = in_context(
+      [&] { return concat("device \"", device.str(), "\""); },
+      [&] {
+        return state_->with_graph(Graph(prepare(state_->graph.draft(), device, state_->dtype)));
+      });
   copy->device = device;
   return Model(std::shared_ptr<const State>(copy));
 }

@@ -98,6 +98,16 @@ Rule pass_rule() {
           }};
 }
 
+Rule normalization_rule(double stabilizer) {
+  return {"pass", [stabilizer](const Step& step, const Tensors& r_out) {
+            if (step.out().sizes() == step.in(0).sizes()) return pass_rule().apply(step, r_out);
+            const Tensor s = divide_stabilized(r_out.front(), step.out(), stabilizer);
+            Tensors result = pull_gradient(step, {s});
+            result[0] = result[0] * step.in(0);
+            return result;
+          }};
+}
+
 Rule join_rule(double stabilizer) {
   return {"norm", [stabilizer](const Step& step, const Tensors& r_out) {
             const Tensor s = divide_stabilized(r_out.front(), step.out(), stabilizer);

@@ -8,6 +8,9 @@ namespace limn {
 Rule gradient_rule();
 /// R_in = R_out for one data input of the same shape; summed over broadcast axes.
 Rule pass_rule();
+/// Normalization with its statistics held constant: R passes. Norms that reduce their input
+/// (LpPool, ReduceL2) share in proportion to x dz/dx, which sums to z since they are homogeneous.
+Rule normalization_rule(double stabilizer = 1e-6);
 /// R_i = c_i R / st(z) over the summands c_i of Add, Sub, Sum, Mean (Zennit's Norm).
 Rule join_rule(double stabilizer = 1e-6);
 /// Products of activations. A gate (a factor through Sigmoid, HardSigmoid, Softmax) receives

@@ -24,7 +24,7 @@ RuleBook gradient_book() {
 RuleBook lrp_base(const CompositeOptions& options) {
   RuleBook book;
   book.kind(OpKind::Activation, pass_rule())
-      .kind(OpKind::Normalise, pass_rule())
+      .kind(OpKind::Normalise, normalization_rule(options.stabilizer))
       .kind(OpKind::Join, join_rule(options.stabilizer))
       .kind(OpKind::Bilinear, product_rule(options.gate_half, options.stabilizer))
       .kind(OpKind::Route, gradient_rule())

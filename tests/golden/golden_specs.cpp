@@ -136,6 +136,7 @@ Recipe cam_method(const std::string& name, const json& golden_case) {
   }
   spec.add("layer", "[" + layers + "]");
   add_size(spec, options);
+  if (options.value("smooth", 0.0) > 0) spec.add("smooth", options["smooth"].dump());
   return {.spec = spec.text(), .rules = "", .channel_sum = false};
 }
 

@@ -160,6 +160,26 @@ TEST(Walk, NamesANodeWithoutRuleAndFallsBackOnlyWhenTold) {
   EXPECT_THROW(walk(model, tape, book, request), Error);
 }
 
+TEST(Walk, ANormThatReducesSharesItsRelevance) {
+  Draft draft;
+  draft.opset = 13;
+  draft.inputs.emplace_back().name = "input";
+  draft.outputs.emplace_back().name = "logits";
+  Attributes axes;
+  axes.set("axes", std::vector<std::int64_t>{2, 3});
+  axes.set("keepdims", std::int64_t{0});
+  draft.nodes = {node("ReduceL2", "logits", {"input"}, axes)};
+  const Model model = Model(Graph(draft)).to(at::kDouble);
+  const Tensor x = at::randn({2, 3, 4, 5}, at::kDouble);
+  const auto map =
+      make_method("lrp(composite=epsilon, stabilizer=0)")->explain(model, x, Target::of_class(1));
+  // d|x|/dx = x/|x|, so place j gets x_j^2 / |x|: by hand.
+  const Tensor channel = x.select(1, 1);
+  const Tensor norm = channel.square().sum({1, 2}, true).sqrt();
+  EXPECT_LT(testing::relative_error(map.relevance.select(1, 1), channel.square() / norm), 1e-12);
+  EXPECT_LT(map.gap.max().item<double>(), 1e-12);
+}
+
 /// The loops equal the plain expressions, whatever the layout.
 TEST(Elementwise, LoopsEqualExpressions) {
   at::manual_seed(3);
@@ -197,8 +217,7 @@ TEST(GradCam, DefaultLayerIsTheLastBlocksOutput) {
   EXPECT_THROW(make_method("grad-cam(layer=logits)")->explain(model, at::rand({1, 3, 4, 5})),
                Error);
   // Several layers are pytorch-grad-cam's.
-  EXPECT_THROW(make_method("grad-cam(layer=[a,b])")->explain(model, at::rand({1, 3, 4, 5})),
-               Error);
+  EXPECT_THROW(make_method("grad-cam(layer=[a,b])")->explain(model, at::rand({1, 3, 4, 5})), Error);
 }
 
 TEST(Methods, BadOptionsAreErrors) {
