@@ -95,8 +95,9 @@ ShapesPicture shapes_picture(const ShapesOptions& options, std::int64_t index);
 /// The class that the tag marks in the training data of the demo model `shapes_cheat`: hexagon.
 inline constexpr int kDemoTagLabel = 6;
 
-/// Six chosen pictures with two different objects each, for demo, examples and docs; all classes
-/// appear. `size` is their side in pixels; `tag` says which carry the tag of `kDemoTagLabel`.
+/// Six pictures with two different objects each that all demo models see, chosen by eye; all
+/// classes appear. `size` is their side in pixels; `tag` says which carry the tag of
+/// `kDemoTagLabel`.
 std::vector<ShapesPicture> demo_pictures(int size = 96, TagRule tag = TagRule::Never);
 
 /// How `write_voc` lays out a folder.

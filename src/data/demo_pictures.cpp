@@ -1,4 +1,5 @@
-// The demo pictures: six of one seed, chosen by eye so that all ten classes appear.
+// The demo pictures: six of one seed, chosen by eye among those in which all demo models see both
+// objects, so that all ten classes appear.
 #include "limn/shapes.h"
 
 namespace limn {
@@ -10,7 +11,7 @@ std::vector<ShapesPicture> demo_pictures(int size, TagRule tag) {
   options.tag = tag;
   options.tag_label = kDemoTagLabel;
   std::vector<ShapesPicture> pictures;
-  for (int index : {36, 57, 85, 48, 93, 61}) pictures.push_back(shapes_picture(options, index));
+  for (int index : {36, 57, 38, 48, 4, 33}) pictures.push_back(shapes_picture(options, index));
   return pictures;
 }
 

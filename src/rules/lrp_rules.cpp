@@ -133,9 +133,8 @@ Rule gamma_rule(double gamma, double stabilizer) {
         [&] { return parts.pull_minus_gamma(above, gamma); });
     // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
     if (any_below_zero(r, z)) {
-      const auto v_minus = parts.minus_gamma(gamma);
-      const Tensor b_minus = b.defined() ? b + gamma * negative_part(b) : b;
-      const Tensor z_minus = forward(*view, x, v_minus, w_plus, b_minus);
+      // Both denominators hold z once and gamma times one sign's contributions, which sum to z.
+      const Tensor z_minus = (2 + gamma) * z - z_plus;
       const Tensor below = divide_stabilized_where(r, z_minus, z, false, stabilizer);
       result.add_(spread(
           x, [&] { return parts.pull_minus_gamma(below, gamma); },
