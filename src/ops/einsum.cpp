@@ -17,9 +17,11 @@ struct Equation {
   bool explicit_output = false;
 };
 
+std::string equation_of(const Node& node) { return node.attributes.text("equation", ""); }
+
 Equation parse(const Node& node) {
   Equation equation;
-  std::string text = node.attributes.text("equation");
+  std::string text = equation_of(node);
   std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
   const std::size_t arrow = text.find("->");
   equation.explicit_output = arrow != std::string::npos;
@@ -30,13 +32,13 @@ Equation parse(const Node& node) {
 }
 
 Tensors einsum_forward(const Node& node, Inputs in) {
-  return {at::einsum(node.attributes.text("equation"), {in.data(), in.size()})};
+  return {at::einsum(equation_of(node), {in.data(), in.size()})};
 }
 
 void einsum_check(const Node& node) {
   const Equation equation = parse(node);
   if (equation.operands.size() != node.inputs.size()) {
-    fail(ErrorCode::BadModel, "equation \"", node.attributes.text("equation"), "\" names ",
+    fail(ErrorCode::BadModel, "equation \"", equation_of(node), "\" names ",
          equation.operands.size(), " inputs, the node has ", node.inputs.size());
   }
 }
@@ -60,7 +62,7 @@ class EinsumView : public LinearView {
       if (i != data && equation.operands[i].find(batch) != std::string::npos) own = false;
     }
     if (!own || in_[data].dim() == 0 || (!by_ellipsis && x.find(batch, 1) != std::string::npos)) {
-      fail(ErrorCode::Unsupported, "equation \"", node.attributes.text("equation"),
+      fail(ErrorCode::Unsupported, "equation \"", equation_of(node),
            "\" does not keep the batch in front");
     }
     // The first constant is the weight; further ones stay as they are.
