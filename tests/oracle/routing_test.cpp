@@ -26,7 +26,8 @@ Tensors run(const Graph& graph, const Tensors& in) {
   for (const Tensor& tensor : in) before.push_back(tensor.defined() ? tensor.clone() : Tensor());
   const Tensors out = graph.nodes()[0].spec->forward(graph.nodes()[0], in);
   for (std::size_t i = 0; i < in.size(); ++i) {
-    if (in[i].defined()) EXPECT_TRUE(at::equal(in[i], before[i])) << "modified input " << i;
+    if (!in[i].defined()) continue;
+    EXPECT_TRUE(at::equal(in[i], before[i])) << "modified input " << i;
   }
   return out;
 }
