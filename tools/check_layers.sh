@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-git ls-files 'src/*' 'cli/*' 'include/*' | grep -E '\.(h|cpp|inc)$' | xargs awk '
+find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xargs awk '
   BEGIN {
     split("base image graph ops import model rules methods concepts text render metrics data cli serve", names, " ")
     split("1    1     2     3   4      5     6     7       7        7    8      8       8    9   9", rows, " ")

@@ -109,6 +109,12 @@ Tensors mish_forward(const Node&, Inputs in) { return {at::mish(in[0])}; }
 Tensors thresholded_relu_forward(const Node& node, Inputs in) {
   return {in[0] * (in[0] > node.attributes.real("alpha", 1))};
 }
+Tensors shrink_forward(const Node& node, Inputs in) {
+  const double bias = node.attributes.real("bias", 0), width = node.attributes.real("lambd", 0.5);
+  const Tensor& x = in[0];
+  const Tensor out = at::where(x < -width, x + bias, x - bias);
+  return {at::where(x.abs() > width, out, at::zeros_like(out)).to(x.scalar_type())};
+}
 
 }  // namespace
 
@@ -187,5 +193,9 @@ constinit const OpSpec op_ThresholdedRelu{.name = "ThresholdedRelu",
                                           .kind = OpKind::Activation,
                                           .help = "x where x > alpha, else 0",
                                           .forward = thresholded_relu_forward};
+constinit const OpSpec op_Shrink{.name = "Shrink",
+                                 .kind = OpKind::Activation,
+                                 .help = "x moved towards 0 by bias, 0 where |x| <= lambd",
+                                 .forward = shrink_forward};
 
 }  // namespace limn

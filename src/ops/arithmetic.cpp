@@ -1,5 +1,7 @@
 // Add, Sub, Sum, Mean, Mul, Div, Neg, Pow with numpy broadcasting. Between activations the sums are
 // joins and the products bilinear; with a constant on one side they are z = w x + b elementwise.
+#include <ATen/ExpandUtils.h>
+
 #include "ops/linear_support.h"
 #include "ops/op.h"
 
@@ -16,47 +18,94 @@ class ElementwiseView : public LinearView {
   ElementwiseView(const Tensor& x, Tensor w, Tensor b) : x_sizes_(x.sizes().vec()) {
     weight_ = std::move(w);
     bias_ = std::move(b);
+    z_sizes_ = at::infer_size(x_sizes_, weight_.sizes());
+    if (bias_.defined()) z_sizes_ = at::infer_size(z_sizes_, bias_.sizes());
+    own_batch_ = x_sizes_.size() == z_sizes_.size() &&
+                 (x_sizes_.empty() || x_sizes_.front() == z_sizes_.front());
   }
   Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const override {
-    const Tensor z = x * matched(w, x.dim());
-    return b.defined() ? z + b : z;
+    if (!own_batch_) {
+      const std::int64_t copies = copies_in(x, x_sizes_);
+      const Tensor z = (x.reshape(padded(copies, x_sizes_)) * w).expand(padded(copies, z_sizes_));
+      return (b.defined() ? z + b : z).flatten(0, 1);
+    }
+    const std::int64_t batch = x.dim() > 0 ? x.size(0) : 1;
+    Tensor z = x * fitted(w, batch);
+    // Without its bias, z has the output's shape all the same.
+    std::vector<std::int64_t> sizes = z_sizes_;
+    if (!sizes.empty()) sizes[0] = batch;
+    if (z.sizes() != sizes) z = z.expand(sizes);
+    return b.defined() ? z + (has_batch(b) ? repeat_batch(b, batch) : b) : z;
   }
   Tensor pull_x(const Tensor& s, const Tensor& w) const override {
-    return sum_to_sizes(s * matched(w, s.dim()), sizes_for(s));
+    if (!own_batch_) {
+      const std::int64_t copies = copies_in(s, z_sizes_);
+      const Tensor whole = s.reshape(padded(copies, z_sizes_)) * w;
+      std::vector<std::int64_t> sizes = x_sizes_;
+      if (!sizes.empty()) sizes[0] *= copies;
+      return sum_to_sizes(whole, padded(copies, x_sizes_)).reshape(sizes);
+    }
+    std::vector<std::int64_t> sizes = x_sizes_;
+    if (!sizes.empty()) sizes[0] = s.size(0);
+    return sum_to_sizes(s * fitted(w, s.dim() > 0 ? s.size(0) : 1), sizes);
   }
   Tensor pull_w(const Tensor& x, const Tensor& s) const override {
-    const Tensor product = s * x;
-    Tensors per_sample;
-    for (std::int64_t n = 0; n < product.size(0); ++n) {
-      const Tensor one = product.slice(0, n, n + 1);
-      per_sample.push_back(weight_.dim() == 0 ? one.sum() : sum_to_sizes(one, weight_.sizes()));
+    if (!own_batch_) {
+      fail(ErrorCode::Unsupported, "a constant repeats the batch of shape ",
+           at::IntArrayRef(x_sizes_), " to ", at::IntArrayRef(z_sizes_));
     }
-    return at::stack(per_sample);
+    const std::int64_t batch = s.dim() > 0 ? s.size(0) : 1;
+    const Tensor product = x.dim() > 0 ? repeat_batch(x, batch) * s : (x * s).reshape({1});
+    const Tensor each = sum_to_sizes(product, per_sample_sizes(batch));
+    std::vector<std::int64_t> sizes = weight_.sizes().vec();
+    sizes.insert(sizes.begin(), batch);
+    if (!has_batch(weight_)) return each.reshape(sizes);
+    // Row n of such a weight belongs to sample n alone.
+    Tensor result = at::zeros(sizes, each.options());
+    for (std::int64_t n = 0; n < batch; ++n) result[n][n % weight_.size(0)] = each[n];
+    return result;
   }
   bool is_pointwise() const override { return true; }
 
  private:
-  /// Per-sample weights [N, w.shape] get axes of size one until they align with x.
-  Tensor matched(const Tensor& w, std::int64_t dims) const {
-    if (w.dim() <= weight_.dim()) return w;
-    std::vector<std::int64_t> shape = w.sizes().vec();
-    if (static_cast<std::int64_t>(shape.size()) > dims && shape[1] == 1)
-      shape.erase(shape.begin() + 1);
-    while (static_cast<std::int64_t>(shape.size()) < dims) shape.insert(shape.begin() + 1, 1);
-    return w.reshape(shape);
+  /// Whether a constant has an entry of its own for every sample of the tape.
+  bool has_batch(const Tensor& constant) const {
+    return constant.dim() > 0 && constant.dim() == static_cast<std::int64_t>(z_sizes_.size()) &&
+           constant.size(0) > 1;
   }
-  /// The sizes of x for the batch of s, which may be a multiple of the tape's.
-  std::vector<std::int64_t> sizes_for(const Tensor& s) const {
-    std::vector<std::int64_t> sizes = x_sizes_;
-    if (!sizes.empty() && static_cast<std::int64_t>(sizes.size()) == s.dim() && sizes[0] != 1) {
-      sizes[0] = s.size(0);
-    } else if (!sizes.empty() && static_cast<std::int64_t>(sizes.size()) == s.dim() &&
-               s.size(0) > 1) {
-      sizes[0] = s.size(0);
+  /// One weight per sample: [batch, weight without its batch axis], ones between.
+  std::vector<std::int64_t> per_sample_sizes(std::int64_t batch) const {
+    std::vector<std::int64_t> sizes(std::max<std::size_t>(z_sizes_.size(), 1), 1);
+    sizes[0] = batch;
+    const auto offset = sizes.size() - static_cast<std::size_t>(weight_.dim());
+    for (std::size_t d = offset == 0 ? 1 : 0; d < static_cast<std::size_t>(weight_.dim()); ++d) {
+      sizes[offset + d] = weight_.size(static_cast<std::int64_t>(d));
     }
     return sizes;
   }
+  /// A weight, shared or per sample, as it broadcasts against a batch of x or z.
+  Tensor fitted(const Tensor& w, std::int64_t batch) const {
+    if (w.dim() > weight_.dim()) {
+      const Tensor own = has_batch(weight_) ? w.diagonal(0, 0, 1).movedim(-1, 0) : w;
+      return repeat_batch(own.reshape(per_sample_sizes(own.size(0))), batch);
+    }
+    return has_batch(w) ? repeat_batch(w, batch) : w;
+  }
+  // Where a constant repeats the batch (x of [1, C] plus a constant of [K, C]), whole copies of
+  // the tape's shapes stand behind an axis of their own.
+  std::int64_t copies_in(const Tensor& values, const std::vector<std::int64_t>& sizes) const {
+    return sizes.empty() || sizes[0] == 0 ? 1 : values.size(0) / sizes[0];
+  }
+  std::vector<std::int64_t> padded(std::int64_t copies,
+                                   const std::vector<std::int64_t>& sizes) const {
+    std::vector<std::int64_t> result(1 + z_sizes_.size() - sizes.size(), 1);
+    result[0] = copies;
+    result.insert(result.end(), sizes.begin(), sizes.end());
+    return result;
+  }
   std::vector<std::int64_t> x_sizes_;
+  std::vector<std::int64_t> z_sizes_;
+  bool own_batch_ = true;
 };
 
 Tensor scalar(double value, const Tensor& like) { return at::full({}, value, like.options()); }

@@ -1,4 +1,5 @@
 // Values that no relevance reaches: constants, shapes, ranges, indices.
+#include "ops/element_type.h"
 #include "ops/op.h"
 #include "ops/sizes.h"
 
@@ -57,11 +58,7 @@ Tensors eye_like_forward(const Node& node, Inputs in) {
   const std::int64_t rows = in[0].size(0), columns = in[0].size(1),
                      k = node.attributes.integer("k", 0);
   const std::int64_t type = node.attributes.integer("dtype", 0);
-  const auto dtype = type == 0    ? in[0].scalar_type()
-                     : type == 1  ? at::kFloat
-                     : type == 11 ? at::kDouble
-                     : type == 6  ? at::kInt
-                                  : at::kLong;
+  const at::ScalarType dtype = type == 0 ? in[0].scalar_type() : element_type(type);
   const Tensor i = at::arange(rows, at::kLong).unsqueeze(1), j = at::arange(columns, at::kLong);
   return {(j - i == k).to(dtype)};
 }

@@ -1,5 +1,6 @@
 // Values keep their order and change their shape: Reshape, Flatten, Squeeze, Unsqueeze, Identity,
 // Dropout (inference), Expand, Cast.
+#include "ops/element_type.h"
 #include "ops/linear_support.h"
 #include "ops/op.h"
 #include "ops/sizes.h"
@@ -61,6 +62,9 @@ Tensors unsqueeze_forward(const Node& node, Inputs in) {
   for (auto& axis : axes) axis = normalize_axis(axis, rank);
   std::vector<std::int64_t> shape = in[0].sizes().vec();
   std::sort(axes.begin(), axes.end());
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) {
+    fail(ErrorCode::BadModel, "axes ", at::IntArrayRef(axes), " name one twice");
+  }
   for (const auto axis : axes) shape.insert(shape.begin() + axis, 1);
   return {in[0].reshape(shape)};
 }
@@ -100,37 +104,6 @@ Tensors expand_vjp(const Node&, Inputs in, Inputs, Inputs grad_out, std::span<co
   return {sum_to_sizes(grad_out[0], in[0].sizes()), Tensor()};
 }
 
-/// ONNX element types that libtorch has.
-at::ScalarType scalar_type(std::int64_t onnx) {
-  switch (onnx) {
-    case 1:
-      return at::kFloat;
-    case 2:
-      return at::kByte;
-    case 3:
-      return at::kChar;
-    case 5:
-      return at::kShort;
-    case 6:
-      return at::kInt;
-    case 4:
-    case 7:
-    case 12:
-    case 13:
-      return at::kLong;
-    case 9:
-      return at::kBool;
-    case 10:
-      return at::kHalf;
-    case 11:
-      return at::kDouble;
-    case 16:
-      return at::kBFloat16;
-    default:
-      fail(ErrorCode::Unsupported, "element type ", onnx, " cannot be cast to");
-  }
-}
-
 bool to_float(const Node& node) {
   const std::int64_t to = node.attributes.integer("to", 0);
   return to == 1 || to == 10 || to == 11 || to == 16;
@@ -143,7 +116,7 @@ OpKind cast_kind(const Node& node, std::span<const bool>) {
 Tensors cast_forward(const Node& node, Inputs in) {
   // A model that runs in double stays in double where its file says float.
   if (to_float(node) && in[0].is_floating_point()) return {in[0]};
-  return {in[0].to(scalar_type(node.attributes.integer("to", 0)))};
+  return {in[0].to(element_type(node.attributes.integer("to", 0)))};
 }
 Tensors cast_like_forward(const Node&, Inputs in) { return {in[0].to(in[1].scalar_type())}; }
 Tensors cast_vjp(const Node&, Inputs in, Inputs, Inputs grad_out, std::span<const bool>) {
@@ -151,7 +124,7 @@ Tensors cast_vjp(const Node&, Inputs in, Inputs, Inputs grad_out, std::span<cons
   if (in[0].is_floating_point()) result[0] = grad_out[0].to(in[0].scalar_type());
   return result;
 }
-void cast_check(const Node& node) { scalar_type(node.attributes.integer("to", 0)); }
+void cast_check(const Node& node) { element_type(node.attributes.integer("to", 0)); }
 
 }  // namespace
 

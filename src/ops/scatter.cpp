@@ -101,5 +101,12 @@ constinit const OpSpec op_ScatterElements{.name = "ScatterElements",
                                           .check = scatter_check,
                                           .since = 11,
                                           .inputs_min = 3};
+constinit const OpSpec op_Scatter{.name = "Scatter",
+                                  .kind = OpKind::Route,
+                                  .help = "ScatterElements before opset 11",
+                                  .forward = scatter_elements_forward,
+                                  .check = scatter_check,
+                                  .since = 9,
+                                  .inputs_min = 3};
 
 }  // namespace limn

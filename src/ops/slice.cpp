@@ -30,8 +30,8 @@ Tensors slice_forward(const Node& node, Inputs in) {
       continue;
     }
     // Backwards from start down to just above end; -1 stands for "before the first".
-    const std::int64_t start = clamped(starts[i], -1, size - 1);
-    const std::int64_t end = clamped(ends[i], -1, size - 1);
+    const std::int64_t start = size == 0 ? -1 : clamped(starts[i], 0, size - 1);
+    const std::int64_t end = size == 0 ? -1 : clamped(ends[i], -1, size - 1);
     const at::Tensor index = start > end
                                  ? at::arange(start, end, step, at::TensorOptions(at::kLong))
                                  : at::empty({0}, at::TensorOptions(at::kLong));

@@ -8,9 +8,9 @@ namespace limn {
 namespace {
 
 TEST(Spec, PrintsWhatItParses) {
-  for (const char* text :
-       {"gradient", "lrp(composite=epsilon-plus)", "smoothgrad(gradient, n=50)",
-        "ucag(grad-cam(layer=relu5_3), patches=6)", "rsp(hostile=[1,2,3])", "f(a=\"x, y\")", "f()"}) {
+  for (const char* text : {"gradient", "lrp(composite=epsilon-plus)", "smoothgrad(gradient, n=50)",
+                           "ucag(grad-cam(layer=relu5_3), patches=6)", "rsp(hostile=[1,2,3])",
+                           "f(a=\"x, y\")", "f()"}) {
     const Spec spec = Spec::parse(text);
     EXPECT_EQ(Spec::parse(spec.text()), spec) << text;
   }
