@@ -45,6 +45,23 @@ def load(name, random_weights, classes):
                    "mean": model.default_cfg["mean"], "std": model.default_cfg["std"]}
 
 
+def settle_batch_norms(model, size):
+    """Gives batch norms the statistics of noise: with 0 and 1, deep nets forget their input."""
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    momenta = [module.momentum for module in norms]
+    for module in norms:
+        module.train()
+        module.momentum = 1.0
+    if norms:
+        with torch.no_grad():
+            model(torch.randn(8, 3, size, size))
+    for module, momentum in zip(norms, momenta):
+        module.eval()
+        module.momentum = momentum
+        # A channel that is almost silent in this noise must not blow up in another.
+        module.running_var.clamp_(min=0.1 * float(module.running_var.mean()))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -65,11 +82,7 @@ def main():
     size = arguments.size or facts["size"]
     short_side = round(facts["short_side"] * size / facts["size"])
     if arguments.random_weights:
-        # Statistics of a real network are not 0 and 1; with those, folding would change nothing.
-        for module in model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_mean.normal_(0, 0.1)
-                module.running_var.uniform_(0.5, 1.5)
+        settle_batch_norms(model, size)
         # Heads that start at zero (vision transformers) would answer the same to everything.
         for parameter in model.parameters():
             if parameter.dim() > 1 and not parameter.any():
