@@ -26,6 +26,9 @@ bool is_exported(const std::string& stem, const fs::path& script) {
   return fs::exists(last) && fs::last_write_time(last) > fs::last_write_time(script);
 }
 
+/// Two float32 runs with different orders of summation, some 100 layers deep.
+constexpr double kTolerance = 5e-4;
+
 class Torchvision : public ::testing::TestWithParam<Export> {};
 
 TEST_P(Torchvision, RunsAsTorchDoes) {
@@ -52,12 +55,12 @@ TEST_P(Torchvision, RunsAsTorchDoes) {
   ASSERT_GT(expected.std().item<double>(), 0);
   const ValueId logits = model.graph().outputs().front();
   const Tensor one = model.run(x, Keep::Outputs)[logits];
-  EXPECT_LT(testing::relative_error(one, expected), 1e-4);
+  EXPECT_LT(testing::relative_error(one, expected), kTolerance);
   // Exported with one picture, run with two: no shape in the file holds the batch.
   const Tensor two = model.run(at::cat({x.flip({3}), x}), Keep::Outputs)[logits];
   ASSERT_EQ(two.size(0), 2);
-  EXPECT_LT(testing::relative_error(two.slice(0, 1), expected), 1e-4);
-  EXPECT_GT(testing::relative_error(two.slice(0, 0, 1), expected), 1e-3);
+  EXPECT_LT(testing::relative_error(two.slice(0, 1), expected), kTolerance);
+  EXPECT_GT(testing::relative_error(two.slice(0, 0, 1), expected), 2 * kTolerance);
   // Every node has a rule: LRP and the gradient reach the input.
   for (const char* spec : {"lrp(composite=epsilon-plus)", "gradient"}) {
     const Explanation map = make_method(spec)->explain(model, x);
