@@ -10,6 +10,7 @@
 #include "cli/outbox.h"
 #include "cli/progress.h"
 #include "limn/error.h"
+#include "ops/kernels.h"
 #include "ops/op.h"
 
 namespace limn::cli {
@@ -45,6 +46,7 @@ class PlainForward {
 
   void run(const Tensor& x) const {
     const at::NoGradGuard no_gradient;
+    const PlainKernels as_libtorch_runs_them;
     Tensors values = constants_;
     values[static_cast<std::size_t>(input_.index)] = x.contiguous();
     for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {

@@ -11,7 +11,9 @@ Tensor WeightCache::get(NodeId node, std::string_view what, const std::function<
   }
   const Tensor made = make();
   const std::scoped_lock lock(mutex_);
-  const std::size_t size = made.defined() ? made.nbytes() : 0;
+  // A view of another tensor's memory (a transposed matrix) costs nothing.
+  const bool own = made.defined() && made.storage().use_count() == 1;
+  const std::size_t size = own ? made.nbytes() : 0;
   if (bytes_ + size <= budget_ && kept_.emplace(key, made).second) bytes_ += size;
   return made;
 }

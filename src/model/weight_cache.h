@@ -17,7 +17,7 @@ class WeightCache {
  public:
   /// Bytes kept at most: enough for w+ and w- of every convolution of common networks, not for
   /// large fully connected layers.
-  explicit WeightCache(std::size_t budget = std::size_t{512} << 20) : budget_(budget) {}
+  explicit WeightCache(std::size_t budget = std::size_t{1} << 30) : budget_(budget) {}
   WeightCache(const WeightCache&) = delete;
   WeightCache& operator=(const WeightCache&) = delete;
 

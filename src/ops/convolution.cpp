@@ -2,12 +2,14 @@
 // dense convolution, which libtorch's CPU kernels run faster than one with many groups.
 #include "ops/convolution.h"
 
+#include "ops/kernels.h"
 #include "ops/linear_support.h"
 
 namespace limn {
 
 Tensor Convolution::forward(const Tensor& x, const Tensor& w, const Tensor& b) const {
   const Tensor padded = pad_input.empty() ? x : at::constant_pad_nd(x, pad_input);
+  if (!transposed) return convolve(padded, w, b, stride, padding, dilation, groups);
   if (pad_output.empty()) {
     return at::convolution(padded, w, b, stride, padding, dilation, transposed, output_padding,
                            groups);
@@ -72,14 +74,18 @@ Tensor ConvolutionView::pull_x(const Tensor& s, const Tensor& w) const {
 }
 
 Tensor ConvolutionView::transposed(const Tensor& w) const {
-  const auto is_one = [](const Sizes& sizes) {
-    return std::all_of(sizes.begin(), sizes.end(), [](std::int64_t n) { return n == 1; });
+  const auto all = [](const Sizes& sizes, auto holds) {
+    return std::all_of(sizes.begin(), sizes.end(), holds);
   };
   const bool plain = !convolution_.transposed && convolution_.groups == 1 &&
-                     convolution_.pad_input.empty() && is_one(convolution_.stride) &&
-                     w.dim() == 4 && w.device().is_cpu() && w.scalar_type() == at::kFloat &&
-                     !is_pointwise();
+                     convolution_.pad_input.empty() && w.dim() == 4 && w.device().is_cpu() &&
+                     w.scalar_type() == at::kFloat;
   if (!plain) return {};
+  if (is_pointwise()) {
+    const bool bare = all(convolution_.padding, [](std::int64_t n) { return n == 0; });
+    return bare ? w.transpose(0, 1) : Tensor();
+  }
+  if (!all(convolution_.stride, [](std::int64_t n) { return n == 1; })) return {};
   for (std::size_t d = 0; d < 2; ++d) {
     const std::int64_t reach =
         convolution_.dilation[d] * (w.size(static_cast<std::int64_t>(d) + 2) - 1);
@@ -94,7 +100,16 @@ Tensor ConvolutionView::pull_x_by(const Tensor& s, const Tensor& v) const {
     const std::int64_t kernel = v.size(static_cast<std::int64_t>(d) + 2);
     padding.push_back(convolution_.dilation[d] * (kernel - 1) - convolution_.padding[d]);
   }
-  return at::convolution(s, v, {}, {1, 1}, padding, convolution_.dilation, false, {0, 0}, 1);
+  const Tensor seen = convolve(s, v, {}, {1, 1}, padding, convolution_.dilation, 1);
+  if (convolution_.stride == Sizes{1, 1}) return seen;
+  // A strided 1x1 kernel sees one place in stride x stride; the others get nothing.
+  Sizes sizes = x_sizes_;
+  sizes[0] = s.size(0);
+  const Tensor x = at::zeros(sizes, s.options()).contiguous(format_);
+  x.slice(2, 0, c10::nullopt, convolution_.stride[0])
+      .slice(3, 0, c10::nullopt, convolution_.stride[1])
+      .copy_(seen);
+  return x;
 }
 
 Tensor ConvolutionView::pull_w(const Tensor& x, const Tensor& s) const {

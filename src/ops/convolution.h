@@ -33,8 +33,9 @@ class ConvolutionView : public LinearView {
   ConvolutionView(Convolution convolution, const Tensor& x, const Tensor& w, const Tensor& b);
   Tensor apply(const Tensor& x, const Tensor& w, const Tensor& b) const override;
   Tensor pull_x(const Tensor& s, const Tensor& w) const override;
-  /// Where the stride is 1 the transpose is a convolution with the flipped kernel; oneDNN's own
-  /// transposed kernel takes up to twice as long on some sizes in channels_last.
+  /// Where the stride is 1 the transpose is a convolution with the flipped kernel, and one with the
+  /// transposed weight where the kernel is 1x1: packed once (see kernels.h), and oneDNN's
+  /// own transposed kernel takes up to twice as long on some sizes in channels_last.
   Tensor transposed(const Tensor& w) const override;
   Tensor pull_x_by(const Tensor& s, const Tensor& v) const override;
   Tensor pull_w(const Tensor& x, const Tensor& s) const override;

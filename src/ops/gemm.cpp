@@ -1,4 +1,5 @@
 // Gemm: y = alpha * A' B' + beta * C for matrices, A' and B' transposed where asked.
+#include "ops/kernels.h"
 #include "ops/linear_support.h"
 #include "ops/op.h"
 
@@ -38,7 +39,7 @@ class GemmView : public LinearView {
 
  private:
   Tensor product(const Tensor& x, const Tensor& w) const {
-    if (w.dim() == 2) return maybe_scaled(at::mm(x, w), alpha_);
+    if (w.dim() == 2) return maybe_scaled(matrix_product(x, w), alpha_);
     const Tensor each = at::bmm(x.unsqueeze(1), repeat_batch(w, x.size(0))).squeeze(1);
     return maybe_scaled(each, alpha_);
   }
@@ -53,9 +54,8 @@ Tensors gemm_forward(const Node& node, Inputs in) {
   const double alpha = node.attributes.real("alpha", 1), beta = node.attributes.real("beta", 1);
   const Tensor a = trans_a ? in[0].t() : in[0], b = trans_b ? in[1].t() : in[1];
   const Tensor c = optional_input(in, 2);
-  if (!c.defined()) return {maybe_scaled(at::mm(a, b), alpha)};
-  if (!a.is_floating_point()) return {maybe_scaled(at::mm(a, b), alpha) + maybe_scaled(c, beta)};
-  return {at::addmm(c, a, b, beta, alpha)};
+  const Tensor product = maybe_scaled(matrix_product(a, b), alpha);
+  return {c.defined() ? product + maybe_scaled(c, beta) : product};
 }
 
 OpKind gemm_kind(const Node&, std::span<const bool> constant) {
@@ -79,7 +79,7 @@ Tensors gemm_vjp(const Node& node, Inputs in, Inputs, Inputs grad_out,
   const bool trans_b = node.attributes.integer("transB", 0) != 0;
   const double alpha = node.attributes.real("alpha", 1), beta = node.attributes.real("beta", 1);
   if (wanted[0]) {
-    const Tensor grad = at::mm(s, trans_b ? in[1] : in[1].t());
+    const Tensor grad = matrix_product(s, trans_b ? in[1] : in[1].t());
     result[0] = maybe_scaled(trans_a ? grad.t() : grad, alpha);
   }
   if (wanted[1]) {

@@ -12,9 +12,6 @@ namespace {
 
 constexpr std::size_t kLargeWeight = std::size_t{64} << 20;
 
-Tensor positive_part(const Tensor& t) { return t.defined() ? t.clamp_min(0) : t; }
-Tensor negative_part(const Tensor& t) { return t.defined() ? t.clamp_max(0) : t; }
-
 std::string number(double value) { return concat(value); }
 
 /// Positive and negative part of the input; the negative one is undefined where known to be zero.
@@ -82,6 +79,22 @@ Tensor WeightParts::minus_gamma(double gamma) const {
                 [&] { return view_.weight() + gamma * view_.weight().clamp_max(0); });
 }
 
+Tensor WeightParts::bias_plus() const {
+  const Tensor& b = view_.bias();
+  return b.defined() ? cached("b+", [&] { return b.clamp_min(0); }) : b;
+}
+
+Tensor WeightParts::bias_minus() const {
+  const Tensor& b = view_.bias();
+  return b.defined() ? cached("b-", [&] { return b.clamp_max(0); }) : b;
+}
+
+Tensor WeightParts::bias_plus_gamma(double gamma) const {
+  const Tensor& b = view_.bias();
+  if (!b.defined()) return b;
+  return cached(concat("b + ", gamma, " b+"), [&] { return b + gamma * b.clamp_min(0); });
+}
+
 Tensor WeightParts::pull_whole(const Tensor& s) const {
   return pull_named(step_, view_, s, view_.weight(), "w");
 }
@@ -122,11 +135,10 @@ Rule gamma_rule(double gamma, double stabilizer) {
     const auto view = step.view();
     const WeightParts parts(step, *view);
     const Signs x(step);
-    const Tensor &z = step.out(), &b = view->bias(), &r = r_out.front();
+    const Tensor &z = step.out(), &r = r_out.front();
     const auto w_plus = parts.plus_gamma(gamma);
     const auto w_minus = x.minus.defined() ? parts.minus_gamma(gamma) : Tensor();
-    const Tensor b_plus = b.defined() ? b + gamma * positive_part(b) : b;
-    const Tensor z_plus = forward(*view, x, w_plus, w_minus, b_plus);
+    const Tensor z_plus = forward(*view, x, w_plus, w_minus, parts.bias_plus_gamma(gamma));
     const Tensor above = divide_stabilized_where(r, z_plus, z, true, stabilizer);
     Tensor result = spread(
         x, [&] { return parts.pull_plus_gamma(above, gamma); },
@@ -156,7 +168,7 @@ Tensor signed_share(const Step& step, const LinearView& view, const Signs& x, co
   const bool needs_plus = positive || x.minus.defined();
   const Tensor w_plus = needs_plus ? parts.plus() : Tensor();
   const Tensor w_minus = needs_minus ? parts.minus() : Tensor();
-  const Tensor b = positive ? positive_part(view.bias()) : negative_part(view.bias());
+  const Tensor b = positive ? parts.bias_plus() : parts.bias_minus();
   const Tensor z = forward(view, x, positive ? w_plus : w_minus, positive ? w_minus : w_plus, b);
   const Tensor s = divide_stabilized(r, z, stabilizer);
   const auto with_plus = [&] { return parts.pull_plus(s); };

@@ -41,6 +41,10 @@ class WeightParts {
   /// w + gamma w+ and w + gamma w-.
   Tensor plus_gamma(double gamma) const;
   Tensor minus_gamma(double gamma) const;
+  /// b+, b- and b + gamma b+; undefined where there is no bias.
+  Tensor bias_plus() const;
+  Tensor bias_minus() const;
+  Tensor bias_plus_gamma(double gamma) const;
   /// A(w)^T s, A(w+)^T s, A(w-)^T s. For large weights the last is A(w)^T s - A(w+)^T s, so that w-
   /// is never stored.
   Tensor pull_whole(const Tensor& s) const;
