@@ -1,5 +1,7 @@
 // The `limn` program: arguments in, results on stdout, errors and progress on stderr, an exit code
 // that says what kind of failure it was.
+#include <malloc.h>
+
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -38,6 +40,9 @@ int report(const char* text, int code) {
 }
 
 int run(int count, char** values) {
+  // Large tensors come and go in every pass: keep their pages instead of asking for new ones.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   CLI::App app{"limn shows which parts of a picture made a neural network decide as it did."};
   app.name("limn");
   app.footer(kFooter);

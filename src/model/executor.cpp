@@ -50,10 +50,18 @@ Tensors run_graph(const Graph& graph, const Tensor& x, const KeepMask* keep) {
       if (id) ++uses[static_cast<std::size_t>(id.index)];
     }
   }
+  // Whether this node alone holds its first input: no other node, caller, or view of it does.
+  const auto owns_first_input = [&](const Node& node) {
+    const ValueId id = node.inputs.front();
+    const auto v = static_cast<std::size_t>(id.index);
+    return keep && id && uses[v] == 1 && !(*keep)[v] && values[v].use_count() == 1 &&
+           values[v].storage().use_count() == 1;
+  };
   Tensors in;
   for (std::size_t n = 0; n < needed.size(); ++n) {
     if (!needed[n]) continue;
     const Node& node = graph.nodes()[n];
+    const bool over = node.spec->forward_over && owns_first_input(node);
     in.clear();
     for (ValueId id : node.inputs) {
       in.push_back(id ? values[static_cast<std::size_t>(id.index)] : Tensor());
@@ -63,7 +71,10 @@ Tensors run_graph(const Graph& graph, const Tensor& x, const KeepMask* keep) {
           return concat("node \"", node.name, "\" (", node.op, ", opset ", node.opset, ", inputs ",
                         shapes_of(in), ")");
         },
-        [&] { return node.spec->forward(node, in); });
+        [&] {
+          return over && node.spec->forward_over(node, in) ? Tensors{in.front()}
+                                                           : node.spec->forward(node, in);
+        });
     for (std::size_t i = 0; i < node.outputs.size() && i < out.size(); ++i) {
       if (node.outputs[i]) {
         values[static_cast<std::size_t>(node.outputs[i].index)] = std::move(out[i]);

@@ -9,6 +9,10 @@ constexpr double kSeluAlpha = 1.67326319217681884765625;
 constexpr double kSeluGamma = 1.05070102214813232421875;
 
 Tensors relu_forward(const Node&, Inputs in) { return {at::relu(in[0])}; }
+bool relu_over(const Node&, Inputs in) {
+  in[0].relu_();
+  return true;
+}
 Tensors relu_vjp(const Node&, Inputs, Inputs out, Inputs grad_out, std::span<const bool>) {
   return {at::threshold_backward(grad_out[0], out[0], 0)};
 }
@@ -122,6 +126,7 @@ constinit const OpSpec op_Relu{.name = "Relu",
                                .kind = OpKind::Activation,
                                .help = "max(x, 0)",
                                .forward = relu_forward,
+                               .forward_over = relu_over,
                                .vjp = relu_vjp};
 constinit const OpSpec op_Sigmoid{.name = "Sigmoid",
                                   .kind = OpKind::Activation,

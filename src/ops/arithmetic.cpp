@@ -146,6 +146,11 @@ std::unique_ptr<LinearView> negative_view(const Node&, Inputs in, std::span<cons
 }
 
 Tensors add_forward(const Node&, Inputs in) { return {in[0] + in[1]}; }
+bool add_over(const Node&, Inputs in) {
+  if (in[0].scalar_type() != in[1].scalar_type() || in[0].sizes() != in[1].sizes()) return false;
+  in[0].add_(in[1]);
+  return true;
+}
 Tensors sub_forward(const Node&, Inputs in) { return {in[0] - in[1]}; }
 Tensors mul_forward(const Node&, Inputs in) { return {in[0] * in[1]}; }
 Tensors neg_forward(const Node&, Inputs in) { return {-in[0]}; }
@@ -189,6 +194,7 @@ constinit const OpSpec op_Add{.name = "Add",
                               .kind = OpKind::Join,
                               .help = "a + b",
                               .forward = add_forward,
+                              .forward_over = add_over,
                               .kind_of = join_kind,
                               .linear_view = join_view,
                               .vjp = sum_vjp,

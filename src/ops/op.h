@@ -34,6 +34,9 @@ struct OpSpec {
   std::string_view help;
   /// Outputs from inputs (absent ones undefined). Shape inputs are int64 CPU tensors.
   Tensors (*forward)(const Node& node, Inputs in);
+  /// The same written over in[0], which nothing else needs; false where the result does not fit
+  /// there. Saves a pass through memory; null for most.
+  bool (*forward_over)(const Node& node, Inputs in) = nullptr;
   /// Where the kind depends on which inputs are constant (MatMul, Mul, Add ...); else null.
   /// `constant[i]` says whether input i is constant.
   OpKind (*kind_of)(const Node& node, std::span<const bool> constant) = nullptr;

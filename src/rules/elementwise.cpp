@@ -41,55 +41,63 @@ void for_each(const Tensor& r, const Tensor& z, Tensor& out, const Value& value)
 
 }  // namespace
 
-Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon) {
-  if (!same_layout(r, z)) return r / stabilized_plain(z, epsilon);
-  Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
-  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_stabilized", [&] {
-    const auto e = static_cast<scalar_t>(epsilon);
-    for_each<scalar_t>(r, z, out, [e](scalar_t a, scalar_t b, std::int64_t) {
-      return a / (b + (b >= 0 ? e : -e));
-    });
-  });
-  return out;
-}
-
-Tensor divide_stabilized_where(const Tensor& r, const Tensor& z, const Tensor& sign, bool above,
-                               double epsilon) {
-  if (!same_layout(r, z) || sign.scalar_type() != z.scalar_type() ||
-      sign.strides() != z.strides()) {
-    const Tensor kept = above ? sign > 0 : sign < 0;
-    return (r / stabilized_plain(z, epsilon)).masked_fill(kept.logical_not(), 0);
+Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, double scale) {
+  if (!same_layout(r, z)) {
+    const Tensor quotient = r / stabilized_plain(z, epsilon);
+    return scale == 1 ? quotient : quotient * scale;
   }
   Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
-  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_stabilized_where", [&] {
-    const auto e = static_cast<scalar_t>(epsilon);
-    const scalar_t factor = above ? 1 : -1;
-    const scalar_t* signs = sign.data_ptr<scalar_t>();
-    for_each<scalar_t>(r, z, out, [e, factor, signs](scalar_t a, scalar_t b, std::int64_t i) {
-      const scalar_t quotient = a / (b + (b >= 0 ? e : -e));
-      return signs[i] * factor > 0 ? quotient : scalar_t(0);
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_stabilized", [&] {
+    const auto e = static_cast<scalar_t>(epsilon), factor = static_cast<scalar_t>(scale);
+    for_each<scalar_t>(r, z, out, [e, factor](scalar_t a, scalar_t b, std::int64_t) {
+      return factor * a / (b + (b >= 0 ? e : -e));
     });
   });
   return out;
 }
 
-bool any_below_zero(const Tensor& r, const Tensor& z) {
-  if (!same_layout(r, z)) return (r * (z < 0)).ne(0).any().item<bool>();
-  std::atomic<bool> found = false;
-  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "any_below_zero", [&] {
-    const scalar_t *relevance = r.data_ptr<scalar_t>(), *values = z.data_ptr<scalar_t>();
+GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
+                               double epsilon) {
+  if (!same_layout(r, z) || z_plus.scalar_type() != z.scalar_type() ||
+      z_plus.strides() != z.strides()) {
+    const auto where = [&](const Tensor& kept, const Tensor& denominator) {
+      return (r / stabilized_plain(denominator, epsilon)).masked_fill(kept.logical_not(), 0);
+    };
+    return {where(z > 0, z_plus), where(z < 0, (2 + gamma) * z - z_plus)};
+  }
+  GammaQuotients result;
+  std::atomic<bool> any_below = false;
+  result.above = at::empty_strided(r.sizes(), r.strides(), r.options());
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "gamma_quotients", [&] {
+    const auto e = static_cast<scalar_t>(epsilon), factor = static_cast<scalar_t>(2 + gamma);
+    const scalar_t* z_plus_of = z_plus.data_ptr<scalar_t>();
+    const scalar_t *from = r.data_ptr<scalar_t>(), *by = z.data_ptr<scalar_t>();
+    scalar_t* above = result.above.data_ptr<scalar_t>();
     const std::int64_t size = z.numel(), seeds = r.size(0);
     at::parallel_for(0, size, kGrain, [&](std::int64_t begin, std::int64_t end) {
       int hits = 0;
       for (std::int64_t s = 0; s < seeds; ++s) {
+        const std::int64_t first = s * size;
         for (std::int64_t i = begin; i < end; ++i) {
-          hits |= (values[i] < 0) & (relevance[s * size + i] != 0);
+          const scalar_t a = from[first + i], d = z_plus_of[i];
+          const scalar_t quotient = a / (d + (d >= 0 ? e : -e));
+          above[first + i] = by[i] > 0 ? quotient : scalar_t(0);
+          hits |= (by[i] < 0) & (a != 0);
         }
       }
-      if (hits) found = true;
+      if (hits) any_below = true;
     });
+    // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
+    if (!any_below) return;
+    result.below = at::empty_strided(r.sizes(), r.strides(), r.options());
+    for_each<scalar_t>(r, z, result.below,
+                       [e, factor, z_plus_of](scalar_t a, scalar_t b, std::int64_t i) {
+                         const scalar_t d = factor * b - z_plus_of[i];
+                         const scalar_t quotient = a / (d + (d >= 0 ? e : -e));
+                         return b < 0 ? quotient : scalar_t(0);
+                       });
   });
-  return found;
+  return result;
 }
 
 }  // namespace limn

@@ -5,12 +5,15 @@
 
 namespace limn {
 
-/// r / (z + epsilon sgn(z)) with sgn(0) = 1; r is [S, shape of z] or broadcasts.
-Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon);
-/// The same where `sign` > 0 (above) or < 0 (not above), elsewhere 0; `sign` is shaped like z.
-Tensor divide_stabilized_where(const Tensor& r, const Tensor& z, const Tensor& sign, bool above,
+/// scale * r / (z + epsilon sgn(z)) with sgn(0) = 1; r is [S, shape of z] or broadcasts.
+Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, double scale = 1);
+
+/// The gamma rule's quotients, each zero where z has the other sign.
+struct GammaQuotients {
+  Tensor above;  ///< r / st(z_plus) where z > 0
+  Tensor below;  ///< r / st((2 + gamma) z - z_plus) where z < 0; undefined where r is 0 at all these
+};
+GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
                                double epsilon);
-/// Whether any relevance sits where z < 0.
-bool any_below_zero(const Tensor& r, const Tensor& z);
 
 }  // namespace limn

@@ -32,12 +32,20 @@ Tensor times(Tensor a, const Tensor& x) {
   return a.is_non_overlapping_and_dense() ? a.mul_(x) : a * x;
 }
 
-/// x+ first() + x- second(), where each pulls relevance through one part of the weight.
-template <typename First, typename Second>
-Tensor spread(const Signs& x, const First& first, const Second& second) {
-  Tensor r = times(first(), x.plus);
-  if (x.minus.defined()) r.add_(times(second(), x.minus));
+/// x+ plus() + x- minus(), where each pulls relevance through the weights.
+template <typename Plus, typename Minus>
+Tensor spread(const Signs& x, const Plus& plus, const Minus& minus) {
+  Tensor r = times(plus(), x.plus);
+  if (x.minus.defined()) r.add_(times(minus(), x.minus));
   return r;
+}
+
+/// first(a) + second(b); an undefined b adds nothing.
+template <typename First, typename Second>
+Tensor pull_both(const Tensor& a, const First& first, const Tensor& b, const Second& second) {
+  Tensor r = first(a);
+  if (!b.defined()) return r;
+  return r.is_non_overlapping_and_dense() ? r.add_(second(b)) : r + second(b);
 }
 
 /// A(w1) x+ + A(w2) x- + b.
@@ -139,64 +147,57 @@ Rule gamma_rule(double gamma, double stabilizer) {
     const auto w_plus = parts.plus_gamma(gamma);
     const auto w_minus = x.minus.defined() ? parts.minus_gamma(gamma) : Tensor();
     const Tensor z_plus = forward(*view, x, w_plus, w_minus, parts.bias_plus_gamma(gamma));
-    const Tensor above = divide_stabilized_where(r, z_plus, z, true, stabilizer);
-    Tensor result = spread(
-        x, [&] { return parts.pull_plus_gamma(above, gamma); },
-        [&] { return parts.pull_minus_gamma(above, gamma); });
-    // Behind a ReLU no relevance sits on outputs below zero; then the second half is all zero.
-    if (any_below_zero(r, z)) {
-      // Both denominators hold z once and gamma times one sign's contributions, which sum to z.
-      const Tensor z_minus = (2 + gamma) * z - z_plus;
-      const Tensor below = divide_stabilized_where(r, z_minus, z, false, stabilizer);
-      result.add_(spread(
-          x, [&] { return parts.pull_minus_gamma(below, gamma); },
-          [&] { return parts.pull_plus_gamma(below, gamma); }));
-    }
-    return only(step, result);
+    // Both denominators hold z once and gamma times one sign's contributions, which sum to z.
+    const auto [above, below] = gamma_quotients(r, z, z_plus, gamma, stabilizer);
+    const auto pull_plus = [&](const Tensor& q) { return parts.pull_plus_gamma(q, gamma); };
+    const auto pull_minus = [&](const Tensor& q) { return parts.pull_minus_gamma(q, gamma); };
+    const Tensor &a = above, &b = below;
+    return only(step, spread(
+                          x, [&] { return pull_both(a, pull_plus, b, pull_minus); },
+                          [&] { return pull_both(a, pull_minus, b, pull_plus); }));
   };
   return {"gamma(" + number(gamma) + ")", apply};
 }
 
 namespace {
 
-/// x+ A(w+)^T s + x- A(w-)^T s (positive) or x+ A(w-)^T s + x- A(w+)^T s, with
-/// s = R / st(the same contributions summed, plus the bias of that sign).
-Tensor signed_share(const Step& step, const LinearView& view, const Signs& x, const Tensor& r,
-                    bool positive, double stabilizer) {
-  const WeightParts parts(step, view);
-  const bool needs_minus = !positive || x.minus.defined();
-  const bool needs_plus = positive || x.minus.defined();
-  const Tensor w_plus = needs_plus ? parts.plus() : Tensor();
-  const Tensor w_minus = needs_minus ? parts.minus() : Tensor();
-  const Tensor b = positive ? parts.bias_plus() : parts.bias_minus();
-  const Tensor z = forward(view, x, positive ? w_plus : w_minus, positive ? w_minus : w_plus, b);
-  const Tensor s = divide_stabilized(r, z, stabilizer);
-  const auto with_plus = [&] { return parts.pull_plus(s); };
-  const auto with_minus = [&] { return parts.pull_minus(s); };
-  return positive ? spread(x, with_plus, with_minus) : spread(x, with_minus, with_plus);
+/// alpha times the share of positive contributions, minus beta times that of negative ones:
+/// x+ (A(w+)^T s+ + A(w-)^T s-) + x- (A(w-)^T s+ + A(w+)^T s-) with s+ = alpha R / st(z+),
+/// s- = -beta R / st(z-), z+ = A(w+) x+ + A(w-) x- + b+ and z- = A(w-) x+ + A(w+) x- + b-.
+Tensors signed_shares(const Step& step, const Tensor& r, double alpha, double beta,
+                      double stabilizer) {
+  const auto view = step.view();
+  const WeightParts parts(step, *view);
+  const Signs x(step);
+  const bool needs_minus = beta != 0 || x.minus.defined();
+  const Tensor w_plus = parts.plus(), w_minus = needs_minus ? parts.minus() : Tensor();
+  const Tensor z_plus = forward(*view, x, w_plus, w_minus, parts.bias_plus());
+  const Tensor s_plus = divide_stabilized(r, z_plus, stabilizer, alpha);
+  Tensor s_minus;
+  if (beta != 0) {
+    const Tensor z_minus = forward(*view, x, w_minus, w_plus, parts.bias_minus());
+    s_minus = divide_stabilized(r, z_minus, stabilizer, -beta);
+  }
+  const auto pull_plus = [&](const Tensor& s) { return parts.pull_plus(s); };
+  const auto pull_minus = [&](const Tensor& s) { return parts.pull_minus(s); };
+  return only(step, spread(
+                        x, [&] { return pull_both(s_plus, pull_plus, s_minus, pull_minus); },
+                        [&] { return pull_both(s_plus, pull_minus, s_minus, pull_plus); }));
 }
 
 }  // namespace
 
 Rule zplus_rule(double stabilizer) {
   return {"z+", [stabilizer](const Step& step, const Tensors& r_out) {
-            const auto view = step.view();
-            return only(step,
-                        signed_share(step, *view, Signs(step), r_out.front(), true, stabilizer));
+            return signed_shares(step, r_out.front(), 1, 0, stabilizer);
           }};
 }
 
 Rule alpha_beta_rule(double alpha, double beta, double stabilizer) {
-  const auto apply = [alpha, beta, stabilizer](const Step& step, const Tensors& r_out) {
-    const auto view = step.view();
-    const Signs x(step);
-    Tensor result = signed_share(step, *view, x, r_out.front(), true, stabilizer).mul_(alpha);
-    if (beta != 0) {
-      result.sub_(signed_share(step, *view, x, r_out.front(), false, stabilizer), beta);
-    }
-    return only(step, result);
-  };
-  return {"alpha-beta(" + number(alpha) + "," + number(beta) + ")", apply};
+  return {"alpha-beta(" + number(alpha) + "," + number(beta) + ")",
+          [alpha, beta, stabilizer](const Step& step, const Tensors& r_out) {
+            return signed_shares(step, r_out.front(), alpha, beta, stabilizer);
+          }};
 }
 
 namespace {

@@ -192,17 +192,17 @@ TEST(Elementwise, LoopsEqualExpressions) {
          {at::stack({at::randn_like(z), at::randn_like(z)}),
           at::randn({2, 2, 3, 5, 7}, at::kDouble), at::randn_like(z).unsqueeze(0)}) {
       const double e = 0.01;
-      const Tensor moved = z + e * (2 * (z >= 0).to(at::kDouble) - 1);
-      EXPECT_LT(testing::relative_error(divide_stabilized(r, z, e), r / moved), 1e-15);
-      const Tensor sign = at::randn_like(z);
-      EXPECT_LT(testing::relative_error(divide_stabilized_where(r, z, sign, true, e),
-                                        r / moved * (sign > 0)),
-                1e-15);
-      EXPECT_LT(testing::relative_error(divide_stabilized_where(r, z, sign, false, e),
-                                        r / moved * (sign < 0)),
-                1e-15);
-      EXPECT_TRUE(any_below_zero(r, z));
-      EXPECT_FALSE(any_below_zero(r * (z >= 0), z));
+      const auto moved = [e](const Tensor& t) {
+        return t + e * (2 * (t >= 0).to(at::kDouble) - 1);
+      };
+      EXPECT_LT(testing::relative_error(divide_stabilized(r, z, e), r / moved(z)), 1e-15);
+      EXPECT_LT(testing::relative_error(divide_stabilized(r, z, e, -3), -3 * r / moved(z)), 1e-15);
+      const Tensor other = at::randn_like(z);
+      const auto both = gamma_quotients(r, z, other, 0.5, e);
+      EXPECT_LT(testing::relative_error(both.above, r / moved(other) * (z > 0)), 1e-15);
+      EXPECT_LT(testing::relative_error(both.below, r / moved(2.5 * z - other) * (z < 0)), 1e-14);
+      const Tensor below = gamma_quotients(r * (z >= 0), z, other, 0.5, e).below;
+      EXPECT_TRUE(!below.defined() || below.eq(0).all().item<bool>());
     }
   }
 }
