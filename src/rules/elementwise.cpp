@@ -4,6 +4,7 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace limn {
@@ -98,6 +99,117 @@ GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z
                        });
   });
   return result;
+}
+
+namespace {
+
+/// True where each [seed, sample] is one run of memory.
+bool in_runs(const Tensor& t) {
+  return t.device().is_cpu() && at::isFloatingType(t.scalar_type()) && t.dim() > 2 &&
+         t.is_non_overlapping_and_dense() && t.numel() > 0 &&
+         (t.size(1) == 1 || t.stride(1) == t[0][0].numel()) &&
+         (t.size(0) == 1 || t.stride(0) == t[0].numel());
+}
+
+/// visit(sample, begin, end) for pieces of all samples, in parallel; pieces do not depend on the
+/// number of threads.
+template <typename Visit>
+void for_pieces(std::int64_t samples, std::int64_t size, const Visit& visit) {
+  const std::int64_t pieces = (size + kGrain - 1) / kGrain;
+  at::parallel_for(0, samples * pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t begin = p % pieces * kGrain;
+      visit(p, p / pieces, begin, std::min(begin + kGrain, size));
+    }
+  });
+}
+
+}  // namespace
+
+SumAndCount sum_and_count(const Tensor& t) {
+  if (!in_runs(t)) {
+    const Tensor flat = t.reshape({t.size(0), t.size(1), -1});
+    return {flat.sum(2, false, at::kDouble), flat.ne(0).sum(2).to(at::kDouble)};
+  }
+  const std::int64_t samples = t.size(0) * t.size(1), size = t.numel() / samples;
+  const std::int64_t pieces = (size + kGrain - 1) / kGrain;
+  std::vector<double> sums(static_cast<std::size_t>(samples * pieces)), counts(sums.size());
+  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "sum_and_count", [&] {
+    const scalar_t* data = t.data_ptr<scalar_t>();
+    for_pieces(samples, size,
+               [&](std::int64_t p, std::int64_t sample, std::int64_t begin, std::int64_t end) {
+                 double sum = 0;
+                 std::int64_t count = 0;
+                 const scalar_t* values = data + sample * size;
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   sum += static_cast<double>(values[i]);
+                   count += values[i] != 0;
+                 }
+                 sums[static_cast<std::size_t>(p)] = sum;
+                 counts[static_cast<std::size_t>(p)] = static_cast<double>(count);
+               });
+  });
+  const auto per_sample = [&](const std::vector<double>& parts) {
+    return at::tensor(parts, at::kDouble).reshape({t.size(0), t.size(1), pieces}).sum(2);
+  };
+  return {per_sample(sums), per_sample(counts)};
+}
+
+Tensor tax_nonzero(Tensor t, const Tensor& tax) {
+  const Tensor count = sum_and_count(t).count;
+  const Tensor each = (tax.to(at::kDouble) / count.clamp_min(1)).contiguous();
+  if (!in_runs(t)) {
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(t.dim()), 1);
+    shape[0] = t.size(0);
+    shape[1] = t.size(1);
+    return t - each.to(t.options()).reshape(shape) * t.ne(0);
+  }
+  const std::int64_t samples = t.size(0) * t.size(1), size = t.numel() / samples;
+  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "tax_nonzero", [&] {
+    scalar_t* data = t.data_ptr<scalar_t>();
+    const double* part = each.data_ptr<double>();
+    for_pieces(samples, size,
+               [&](std::int64_t, std::int64_t sample, std::int64_t begin, std::int64_t end) {
+                 scalar_t* values = data + sample * size;
+                 const auto less = static_cast<scalar_t>(part[sample]);
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   values[i] -= values[i] != 0 ? less : scalar_t(0);
+                 }
+               });
+  });
+  return t;
+}
+
+RapQuotients rap_quotients(const Tensor& r, const Tensor& z1, const Tensor& z2) {
+  const auto divide = [](const Tensor& a, const Tensor& b) {
+    return at::where(b != 0, a / b, at::zeros({}, b.options()));
+  };
+  if (!same_layout(r, z1) || z2.strides() != z1.strides() || z2.scalar_type() != z1.scalar_type()) {
+    const Tensor above = r.clamp_min(0), below = r.clamp_max(0), both = z1 + z2;
+    return {divide(above, z1), divide(below, z2) + divide(r, both) * z2.ne(0)};
+  }
+  RapQuotients out{at::empty_strided(r.sizes(), r.strides(), r.options()),
+                   at::empty_strided(r.sizes(), r.strides(), r.options())};
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "rap_quotients", [&] {
+    scalar_t* minus = out.minus.data_ptr<scalar_t>();
+    const scalar_t *first = z1.data_ptr<scalar_t>(), *second = z2.data_ptr<scalar_t>();
+    const scalar_t* from = r.data_ptr<scalar_t>();
+    scalar_t* plus = out.plus.data_ptr<scalar_t>();
+    const std::int64_t size = z1.numel(), seeds = r.size(0);
+    at::parallel_for(0, size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t s = 0; s < seeds; ++s) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const scalar_t value = from[s * size + i], a = first[i], b = second[i], both = a + b;
+          const scalar_t above = value > 0 ? value : scalar_t(0);
+          const scalar_t below = value < 0 ? value : scalar_t(0);
+          plus[s * size + i] = a != 0 ? above / a : scalar_t(0);
+          minus[s * size + i] =
+              b != 0 ? below / b + (both != 0 ? value / both : scalar_t(0)) : scalar_t(0);
+        }
+      }
+    });
+  });
+  return out;
 }
 
 }  // namespace limn

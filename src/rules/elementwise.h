@@ -11,9 +11,27 @@ Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, doubl
 /// The gamma rule's quotients, each zero where z has the other sign.
 struct GammaQuotients {
   Tensor above;  ///< r / st(z_plus) where z > 0
-  Tensor below;  ///< r / st((2 + gamma) z - z_plus) where z < 0; undefined where r is 0 at all these
+  Tensor
+      below;  ///< r / st((2 + gamma) z - z_plus) where z < 0; undefined where r is 0 at all these
 };
 GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
                                double epsilon);
+
+/// Per seed and sample (the first two axes of t): the sum, and how many entries are not zero;
+/// [S, N] in float64.
+struct SumAndCount {
+  Tensor sum, count;
+};
+SumAndCount sum_and_count(const Tensor& t);
+/// Subtracts `tax` [S, N] from t in place, in equal parts on each sample's entries that are not
+/// zero; nothing where there are none (the uniform shift of RAP, RSP and AE).
+Tensor tax_nonzero(Tensor t, const Tensor& tax);
+
+/// The quotients of the RAP rule, 0 where a denominator is: with R+ and R- the signs of r,
+/// plus = R+ / z1 and minus = R+ / (z1 + z2) + R- / z2 + R- / (z1 + z2), the latter where z2 != 0.
+struct RapQuotients {
+  Tensor plus, minus;
+};
+RapQuotients rap_quotients(const Tensor& r, const Tensor& z1, const Tensor& z2);
 
 }  // namespace limn

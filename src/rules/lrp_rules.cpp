@@ -87,6 +87,15 @@ Tensor WeightParts::minus_gamma(double gamma) const {
                 [&] { return view_.weight() + gamma * view_.weight().clamp_max(0); });
 }
 
+Tensor WeightParts::magnitude() const {
+  const auto make = [&] { return view_.weight().abs(); };
+  return view_.weight().nbytes() > kLargeWeight ? make() : cached("|w|", make);
+}
+
+Tensor WeightParts::pull_magnitude(const Tensor& s) const {
+  return pull_named(step_, view_, s, magnitude(), "|w|");
+}
+
 Tensor WeightParts::bias_plus() const {
   const Tensor& b = view_.bias();
   return b.defined() ? cached("b+", [&] { return b.clamp_min(0); }) : b;

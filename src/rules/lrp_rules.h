@@ -38,6 +38,8 @@ class WeightParts {
   Tensor plus() const;
   /// w- = min(w, 0).
   Tensor minus() const;
+  /// |w|.
+  Tensor magnitude() const;
   /// w + gamma w+ and w + gamma w-.
   Tensor plus_gamma(double gamma) const;
   Tensor minus_gamma(double gamma) const;
@@ -50,6 +52,7 @@ class WeightParts {
   Tensor pull_whole(const Tensor& s) const;
   Tensor pull_plus(const Tensor& s) const;
   Tensor pull_minus(const Tensor& s) const;
+  Tensor pull_magnitude(const Tensor& s) const;
   Tensor pull_plus_gamma(const Tensor& s, double gamma) const;
   Tensor pull_minus_gamma(const Tensor& s, double gamma) const;
 

@@ -12,6 +12,20 @@ enum class Division {
   Ucag,  ///< KU-HJH/UCAG: denominators within 1e-9 of zero are moved away from it
 };
 
+/// a / b by a code base's own division.
+Tensor divide(const Tensor& a, const Tensor& b, Division division);
+
+/// zB whose bounds are each picture's own lowest and highest value, over all channels, with `added`
+/// in the denominator: the first-layer rule of the RAP, RSP and AE code.
+Rule image_box_rule(double added, Division division = Division::Safe);
+/// Whether the node is the first convolution: `auto` takes any with three input channels (as the
+/// authors do), `yes` the network's first layer, `no` none.
+bool takes_image_box(const Step& step, const std::string& choice);
+
+/// What the RAP code base does everywhere but in its layers: pools and joins share as x/z, batch
+/// norm and concat pass where they are not zero, activations pass.
+RuleBook wjnam_base(Division division);
+
 struct WjnamOptions {
   double alpha = 1;  ///< alpha - (alpha - 1) = 1
   Division division = Division::Safe;

@@ -6,13 +6,14 @@
 #include "rules/reference_books.h"
 
 namespace limn {
-namespace {
 
 Tensor divide(const Tensor& a, const Tensor& b, Division division) {
   if (division == Division::Safe) return safe_divide(a, b);
   const Tensor moved = b.clamp_min(1e-9) + b.clamp_max(1e-9);
   return (a / moved.masked_fill(moved == 0, 1e-9)).masked_fill(b == 0, 0);
 }
+
+namespace {
 
 /// x A(w)^T (R / A(w) x) for one sign of the input and one of the weight.
 Tensor share(const LinearView& view, const Tensor& r, const Tensor& x, const Tensor& w,
@@ -38,43 +39,42 @@ Tensors alpha_beta(const Step& step, const Tensor& r, const WjnamOptions& option
   return only(step, options.alpha * result - (options.alpha - 1) * against);
 }
 
-/// zB with one lowest and highest value per picture, over all channels.
-Tensors image_box(const Step& step, const Tensor& r) {
-  const auto view = step.view();
-  const WeightParts parts(step, *view);
-  const Tensor& x = step.x();
-  const std::vector<std::int64_t> all = {1, 2, 3};
-  const Tensor low = x.amin(all, true).expand_as(x), high = x.amax(all, true).expand_as(x);
-  const Tensor z = view->apply(x, view->weight(), {}) - view->apply(low, parts.plus(), {}) -
-                   view->apply(high, parts.minus(), {}) + 1e-9;
-  const Tensor s = r / z;
-  return only(step, x * pull(*view, s, view->weight()) - low * pull(*view, s, parts.plus()) -
-                        high * pull(*view, s, parts.minus()));
+}  // namespace
+
+Rule image_box_rule(double added, Division division) {
+  return {
+      "zB(picture)", [added, division](const Step& step, const Tensors& r_out) {
+        const auto view = step.view();
+        const WeightParts parts(step, *view);
+        const Tensor& x = step.x();
+        std::vector<std::int64_t> all;
+        for (std::int64_t d = 1; d < x.dim(); ++d) all.push_back(d);
+        const Tensor low = x.amin(all, true).expand_as(x), high = x.amax(all, true).expand_as(x);
+        const Tensor z = view->apply(x, view->weight(), {}) - view->apply(low, parts.plus(), {}) -
+                         view->apply(high, parts.minus(), {});
+        const Tensor& r = r_out.front();
+        const Tensor s = added > 0 ? r / (z + added) : divide(r, z, division);
+        return only(
+            step, x * parts.pull_whole(s) - low * parts.pull_plus(s) - high * parts.pull_minus(s));
+      }};
 }
 
-bool is_first(const Step& step, const std::string& choice) {
+bool takes_image_box(const Step& step, const std::string& choice) {
   if (!is_convolution(step.node) || step.x().dim() != 4) return false;
   if (choice != "auto") return choice == "yes" && step.facts.first_linear(step.id);
   return step.x().size(1) == 3;
 }
 
-}  // namespace
-
-RuleBook wjnam_book(const WjnamOptions& options) {
-  const Rule layer{"wjnam alpha-beta", [options](const Step& step, const Tensors& r_out) {
-                     return is_first(step, options.first_convolution)
-                                ? image_box(step, r_out.front())
-                                : alpha_beta(step, r_out.front(), options);
-                   }};
-  const Rule pool{"x/z", [options](const Step& step, const Tensors& r_out) {
-                    const Tensor s = divide(r_out.front(), step.out(), options.division);
+RuleBook wjnam_base(Division division) {
+  const Rule pool{"x/z", [division](const Step& step, const Tensors& r_out) {
+                    const Tensor s = divide(r_out.front(), step.out(), division);
                     Tensors result = pull_gradient(step, {s});
                     const std::size_t i = step.data();
                     result[i] = result[i] * step.in(i);
                     return result;
                   }};
-  const Rule join{"x/z", [options](const Step& step, const Tensors& r_out) {
-                    const Tensor s = divide(r_out.front(), step.out(), options.division);
+  const Rule join{"x/z", [division](const Step& step, const Tensors& r_out) {
+                    const Tensor s = divide(r_out.front(), step.out(), division);
                     Tensors result(step.node.inputs.size());
                     for (std::size_t i = 0; i < result.size(); ++i) {
                       if (!step.wanted[i]) continue;
@@ -89,14 +89,24 @@ RuleBook wjnam_book(const WjnamOptions& options) {
                       return pull_gradient(step, {r_out.front() * (step.out() != 0)});
                     }};
   RuleBook book = lrp_base({});
-  book.convolutions(layer)
-      .linears(layer)
-      .kind(OpKind::Linear, pool)
+  book.kind(OpKind::Linear, pool)
       .op("MaxPool", pool)
       .op("GlobalMaxPool", pool)
       .kind(OpKind::Join, join)
       .op("BatchNormalization", norm)
       .op("Concat", concat);
+  return book;
+}
+
+RuleBook wjnam_book(const WjnamOptions& options) {
+  const Rule layer{"wjnam alpha-beta", [options](const Step& step, const Tensors& r_out) {
+                     static const Rule box = image_box_rule(1e-9);
+                     return takes_image_box(step, options.first_convolution)
+                                ? box.apply(step, r_out)
+                                : alpha_beta(step, r_out.front(), options);
+                   }};
+  RuleBook book = wjnam_base(options.division);
+  book.convolutions(layer).linears(layer);
   return book;
 }
 

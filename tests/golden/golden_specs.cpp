@@ -140,6 +140,45 @@ Recipe cam_method(const std::string& name, const json& golden_case) {
   return {.spec = spec.text(), .rules = "", .channel_sum = false};
 }
 
+/// RAP, RSP and Attribution Equilibrium as their authors' code computes them.
+SpecText published(const std::string& name, const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec(name);
+  spec.add("reference", "true");
+  if (options.contains("first_conv_rule")) {
+    spec.add("first-conv", options["first_conv_rule"].get<bool>() ? "yes" : "no");
+  }
+  const json layer = golden_case.value("layer", json());
+  if (layer.is_string()) spec.quoted("layer", layer);
+  return spec;
+}
+
+Recipe rap(const json& golden_case) {
+  SpecText spec = published("rap", golden_case);
+  if (golden_case["options"].value("variant", "") == "ucag") spec.add("variant", "ucag");
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe rsp(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec = published("rsp", golden_case);
+  if (options.value("stage1", "") == "relative") {
+    std::string hostile;
+    const auto target = options.value("target_position", std::size_t{0});
+    for (std::size_t i = 0; i < options["categories"].size(); ++i) {
+      if (i != target) hostile += (hostile.empty() ? "" : ",") + options["categories"][i].dump();
+    }
+    spec.add("hostile", "[" + hostile + "]");
+  }
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe attribution_equilibrium(const json& golden_case) {
+  SpecText spec = published("attribution-equilibrium", golden_case);
+  spec.add("ratio", golden_case["options"]["ratio"].dump());
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
 }  // namespace
 
 Recipe recipe_for(const json& golden_case) {
@@ -148,6 +187,9 @@ Recipe recipe_for(const json& golden_case) {
   if (method == "lrp_composite") return lrp_composite(golden_case);
   if (method == "lrp_wjnam") return lrp_wjnam(golden_case);
   if (method == "lrp_toolbox") return lrp_toolbox(golden_case);
+  if (method == "rap") return rap(golden_case);
+  if (method == "rsp") return rsp(golden_case);
+  if (method == "attribution_equilibrium") return attribution_equilibrium(golden_case);
   if (method == "grad_cam") return cam_method("grad-cam", golden_case);
   static const std::map<std::string, std::string> pixel = {
       {"gradient", "gradient"},
