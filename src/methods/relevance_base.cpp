@@ -1,0 +1,64 @@
+// See relevance_base.h.
+#include "methods/relevance_base.h"
+
+#include <fmt/format.h>
+
+#include "rules/composites.h"
+#include "rules/lrp_rules.h"
+#include "rules/reference_books.h"
+
+namespace limn {
+
+Rule box_rule(const Call& call) {
+  const Preprocessing& known = call.model.preprocessing();
+  if (known.known && call.x.dim() == 4 &&
+      static_cast<std::int64_t>(known.mean.size()) == call.x.size(1)) {
+    return zbox_rule(known.low(), known.high());
+  }
+  return image_box_rule(0);
+}
+
+Tensor gradient_activation(const Pass& pass, const Call& call, ValueId layer,
+                           const Tensor& gradients) {
+  const Tensor& a = pass.tape[layer];
+  if (a.dim() != 4) {
+    fail(ErrorCode::InvalidArgument, "layer \"", pass.model.graph().value(layer).name,
+         "\" has shape ", a.sizes(), "; a gradient-activation map needs [N, C, h, w]");
+  }
+  const WalkResult result = walk(pass.model, pass.tape, gradient_book(),
+                                 {.seeds = {{pass.model.logits(), gradients}},
+                                  .at = {layer},
+                                  .fallback_gradient = call.options.fallback_gradient});
+  return result.relevance.at(layer).mean({3, 4}, true) * a;
+}
+
+ValueId stage_layer(const Pass& pass, const std::string& name) {
+  return name.empty() ? default_cam_layer(pass.model.graph(), pass.tape)
+                      : pass.model.graph().at(name);
+}
+
+WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, ValueId layer,
+                     const Tensor& relevance) {
+  std::vector<ValueId> at = {pass.model.input()};
+  for (const auto& name : call.options.record) at.push_back(pass.recorded(call, name));
+  return walk(pass.model, pass.tape, book,
+              {.seeds = {{layer, relevance}},
+               .at = std::move(at),
+               .fallback_gradient = call.options.fallback_gradient,
+               .trace = call.options.trace});
+}
+
+void note_lost(Explanation& explanation, const Tensor& expected) {
+  const Tensor sum = explanation.relevance.to(at::kDouble).flatten(1).sum(1);
+  const Tensor wanted = expected.to(at::kDouble);
+  explanation.gap = (sum - wanted).abs() / wanted.abs().clamp_min(1e-12);
+  const double worst = explanation.gap.max().item<double>();
+  if (worst > 0.01) {
+    explanation.notes.push_back(fmt::format(
+        "{:.1f} % of the relevance is missing from the map: it fell on units without any active "
+        "input",
+        100 * worst));
+  }
+}
+
+}  // namespace limn

@@ -1,0 +1,29 @@
+// What the methods of the relevance family share: bounds of the first layer, gradient-activation
+// maps to start from, and honest words about relevance that got lost.
+#pragma once
+#include "methods/method_base.h"
+#include "rules/rule_book.h"
+
+namespace limn {
+
+/// zB for the first layer: with the input's bounds where the preprocessing tells them, else with
+/// each picture's own lowest and highest value.
+Rule box_rule(const Call& call);
+
+/// alpha_k A_k per objective, [S, N, K, h, w]: the channels of a layer, each weighted by the mean
+/// of the score's gradient (the summands of Grad-CAM). Throws InvalidArgument where the layer's
+/// value is not [N, K, h, w].
+Tensor gradient_activation(const Pass& pass, const Call& call, ValueId layer,
+                           const Tensor& gradients);
+/// The layer by name, or the default of the CAM methods.
+ValueId stage_layer(const Pass& pass, const std::string& name);
+
+/// Walks `relevance` [S, shape of `layer`] from a layer down to the input and the recorded values.
+WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, ValueId layer,
+                     const Tensor& relevance);
+
+/// Sets `gap` to the share of `expected` [N] that the map's sum misses, and says so in words where
+/// it is over one percent.
+void note_lost(Explanation& explanation, const Tensor& expected);
+
+}  // namespace limn
