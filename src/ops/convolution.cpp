@@ -123,6 +123,20 @@ Tensor ConvolutionView::pull_w(const Tensor& x, const Tensor& s) const {
   return at::stack(parts);
 }
 
+Tensor ConvolutionView::unfold(const Tensor& x) const {
+  const bool plain = !convolution_.transposed && convolution_.groups == 1 && x.dim() == 4 &&
+                     convolution_.pad_input.empty();
+  if (!plain) return {};
+  return at::im2col(x.contiguous(), weight_.sizes().slice(2), convolution_.dilation,
+                    convolution_.padding, convolution_.stride);
+}
+
+Tensor ConvolutionView::fold(const Tensor& columns) const {
+  return at::col2im(columns, at::IntArrayRef(x_sizes_).slice(2), weight_.sizes().slice(2),
+                    convolution_.dilation, convolution_.padding, convolution_.stride)
+      .contiguous(format_);
+}
+
 Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,
                         std::span<const bool> wanted) {
   Tensors result(in.size());

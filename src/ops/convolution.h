@@ -39,6 +39,9 @@ class ConvolutionView : public LinearView {
   Tensor transposed(const Tensor& w) const override;
   Tensor pull_x_by(const Tensor& s, const Tensor& v) const override;
   Tensor pull_w(const Tensor& x, const Tensor& s) const override;
+  /// For ungrouped convolutions in two dimensions.
+  Tensor unfold(const Tensor& x) const override;
+  Tensor fold(const Tensor& columns) const override;
   bool is_pointwise() const override;
 
  private:

@@ -28,6 +28,11 @@ class LinearView {
   virtual Tensor pull_x_by(const Tensor& /*s*/, const Tensor& /*v*/) const { return {}; }
   /// d(sum z*s)/dw per sample: [N, w.shape].
   virtual Tensor pull_w(const Tensor& x, const Tensor& s) const = 0;
+  /// The input that each output place sees, [N, K, P] with K values of each of P places, so that
+  /// z = W unfold(x) for the weight as a matrix [O, K]; undefined where there is no such form.
+  virtual Tensor unfold(const Tensor& /*x*/) const { return {}; }
+  /// Its transpose: sums columns [N, K, P] into the shape of x.
+  virtual Tensor fold(const Tensor& /*columns*/) const { return {}; }
   /// True where each output place sees one input place (1x1 convolution, matrix product).
   virtual bool is_pointwise() const = 0;
   /// True for operators without weights of their own (pools, resize, mean).
