@@ -3,11 +3,18 @@
 
 #include <fmt/format.h>
 
+#include "rules/basic_rules.h"
 #include "rules/composites.h"
 #include "rules/lrp_rules.h"
 #include "rules/reference_books.h"
 
 namespace limn {
+namespace {
+
+/// Keeps dead windows from swallowing relevance (the authors' value).
+constexpr double kTiny = 1e-9;
+
+}  // namespace
 
 Rule box_rule(const Call& call) {
   const Preprocessing& known = call.model.preprocessing();
@@ -16,6 +23,37 @@ Rule box_rule(const Call& call) {
     return zbox_rule(known.low(), known.high());
   }
   return image_box_rule(0);
+}
+
+Rule lifted_pool_rule() {
+  return {"x/z", [](const Step& step, const Tensors& r_out) {
+            const std::size_t i = step.data();
+            const auto view = step.view();
+            const Tensor x = step.in(i).clamp_min(0) + kTiny;
+            const Tensor z = view->apply(x, view->weight(), {});
+            return only(step, x * pull(*view, safe_divide(r_out.front(), z), view->weight()));
+          }};
+}
+
+Rule clamped_join_rule() {
+  return {"x+/z", [](const Step& step, const Tensors& r_out) {
+            const std::size_t count = step.node.inputs.size();
+            Tensors parts(count);
+            Tensor z;
+            for (std::size_t i = 0; i < count; ++i) {
+              if (!step.node.inputs[i]) continue;
+              const Tensor part = step.node.op == "Sub" && i == 1 ? (-step.in(i)).clamp_min(0)
+                                                                  : step.in(i).clamp_min(0);
+              parts[i] = part + kTiny;
+              z = z.defined() ? z + parts[i] : parts[i];
+            }
+            const Tensor s = safe_divide(r_out.front(), z);
+            Tensors result(count);
+            for (std::size_t i = 0; i < count; ++i) {
+              if (step.wanted[i]) result[i] = sum_to_shape(parts[i] * s, step.in(i).sizes());
+            }
+            return result;
+          }};
 }
 
 Tensor gradient_activation(const Pass& pass, const Call& call, ValueId layer,

@@ -10,6 +10,11 @@ namespace limn {
 /// each picture's own lowest and highest value.
 Rule box_rule(const Call& call);
 
+/// The pool and join rules of RSP and AE. Pools share as x / z with x = max(x, 0) + 1e-9, so that a
+/// dead window keeps its relevance; joins share as x_i / z likewise.
+Rule lifted_pool_rule();
+Rule clamped_join_rule();
+
 /// alpha_k A_k per objective, [S, N, K, h, w]: the channels of a layer, each weighted by the mean
 /// of the score's gradient (the summands of Grad-CAM). Throws InvalidArgument where the layer's
 /// value is not [N, K, h, w].

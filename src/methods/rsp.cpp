@@ -17,9 +17,6 @@
 namespace limn {
 namespace {
 
-/// What keeps dead windows and vanished sums from swallowing relevance (the authors' value).
-constexpr double kTiny = 1e-9;
-
 struct RspOptions {
   std::string layer;
   std::vector<std::string> hostile = {"auto"};
@@ -126,39 +123,6 @@ Tensors sectional(const Step& step, const Tensor& r, bool pointwise, bool shift)
   return only(step, tax_nonzero(2 * c, sum_and_count(r).sum));
 }
 
-/// The first maximum wins and keeps its relevance where the window is dead, as with the authors'
-/// x + 1e-9; averages share as x / z with that addition.
-Rule pool_rule() {
-  return {"x/z", [](const Step& step, const Tensors& r_out) {
-            const std::size_t i = step.data();
-            const auto view = step.view();
-            const Tensor x = step.in(i).clamp_min(0) + kTiny;
-            const Tensor z = view->apply(x, view->weight(), {});
-            return only(step, x * pull(*view, safe_divide(r_out.front(), z), view->weight()));
-          }};
-}
-
-Rule join_clamped_rule() {
-  return {"x+/z", [](const Step& step, const Tensors& r_out) {
-            const std::size_t count = step.node.inputs.size();
-            Tensors parts(count);
-            Tensor z;
-            for (std::size_t i = 0; i < count; ++i) {
-              if (!step.node.inputs[i]) continue;
-              const Tensor part = step.node.op == "Sub" && i == 1 ? (-step.in(i)).clamp_min(0)
-                                                                  : step.in(i).clamp_min(0);
-              parts[i] = part + kTiny;
-              z = z.defined() ? z + parts[i] : parts[i];
-            }
-            const Tensor s = safe_divide(r_out.front(), z);
-            Tensors result(count);
-            for (std::size_t i = 0; i < count; ++i) {
-              if (step.wanted[i]) result[i] = sum_to_shape(parts[i] * s, step.in(i).sizes());
-            }
-            return result;
-          }};
-}
-
 RuleBook book_for(const RspOptions& o, const Call& call) {
   const Rule layer{"sectional", [o](const Step& step, const Tensors& r_out) {
                      static const Rule box = image_box_rule(0);
@@ -175,10 +139,10 @@ RuleBook book_for(const RspOptions& o, const Call& call) {
   RuleBook book = o.reference ? wjnam_base(Division::Safe) : lrp_base({});
   book.convolutions(layer)
       .linears(layer)
-      .kind(OpKind::Linear, pool_rule())
+      .kind(OpKind::Linear, lifted_pool_rule())
       .op("MaxPool", gradient_rule())
       .op("GlobalMaxPool", gradient_rule())
-      .kind(OpKind::Join, join_clamped_rule());
+      .kind(OpKind::Join, clamped_join_rule());
   if (!o.reference) book.first_convolution(box_rule(call));
   return book;
 }

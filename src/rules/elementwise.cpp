@@ -126,43 +126,102 @@ void for_pieces(std::int64_t samples, std::int64_t size, const Visit& visit) {
 
 }  // namespace
 
-SumAndCount sum_and_count(const Tensor& t) {
-  if (!in_runs(t)) {
-    const Tensor flat = t.reshape({t.size(0), t.size(1), -1});
-    return {flat.sum(2, false, at::kDouble), flat.ne(0).sum(2).to(at::kDouble)};
-  }
+namespace {
+
+/// Two sums per sample: of first(v) and second(v) over its entries v.
+template <typename First, typename Second>
+std::pair<Tensor, Tensor> two_sums(const Tensor& t, const First& first, const Second& second) {
   const std::int64_t samples = t.size(0) * t.size(1), size = t.numel() / samples;
   const std::int64_t pieces = (size + kGrain - 1) / kGrain;
-  std::vector<double> sums(static_cast<std::size_t>(samples * pieces)), counts(sums.size());
-  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "sum_and_count", [&] {
+  std::vector<double> firsts(static_cast<std::size_t>(samples * pieces)), seconds(firsts.size());
+  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "two_sums", [&] {
     const scalar_t* data = t.data_ptr<scalar_t>();
     for_pieces(samples, size,
                [&](std::int64_t p, std::int64_t sample, std::int64_t begin, std::int64_t end) {
-                 double sum = 0;
-                 std::int64_t count = 0;
+                 double a = 0, b = 0;
                  const scalar_t* values = data + sample * size;
                  for (std::int64_t i = begin; i < end; ++i) {
-                   sum += static_cast<double>(values[i]);
-                   count += values[i] != 0;
+                   const auto v = static_cast<double>(values[i]);
+                   a += first(v);
+                   b += second(v);
                  }
-                 sums[static_cast<std::size_t>(p)] = sum;
-                 counts[static_cast<std::size_t>(p)] = static_cast<double>(count);
+                 firsts[static_cast<std::size_t>(p)] = a;
+                 seconds[static_cast<std::size_t>(p)] = b;
                });
   });
   const auto per_sample = [&](const std::vector<double>& parts) {
     return at::tensor(parts, at::kDouble).reshape({t.size(0), t.size(1), pieces}).sum(2);
   };
-  return {per_sample(sums), per_sample(counts)};
+  return {per_sample(firsts), per_sample(seconds)};
+}
+
+/// [S, N] as [S, N, 1, ...] against t.
+Tensor against_samples(const Tensor& values, const Tensor& t) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(t.dim()), 1);
+  shape[0] = t.size(0);
+  shape[1] = t.size(1);
+  return values.to(t.options()).reshape(shape);
+}
+
+}  // namespace
+
+SumAndCount sum_and_count(const Tensor& t) {
+  if (!in_runs(t)) {
+    const Tensor flat = t.reshape({t.size(0), t.size(1), -1});
+    return {flat.sum(2, false, at::kDouble), flat.ne(0).sum(2).to(at::kDouble)};
+  }
+  const auto [sum, count] = two_sums(
+      t, [](double v) { return v; }, [](double v) { return v != 0 ? 1.0 : 0.0; });
+  return {sum, count};
+}
+
+SignSums sign_sums(const Tensor& t) {
+  if (!in_runs(t)) {
+    const Tensor flat = t.reshape({t.size(0), t.size(1), -1}).to(at::kDouble);
+    return {flat.clamp_min(0).sum(2), flat.clamp_max(0).sum(2)};
+  }
+  const auto [above, below] = two_sums(
+      t, [](double v) { return v > 0 ? v : 0.0; }, [](double v) { return v < 0 ? v : 0.0; });
+  return {above, below};
+}
+
+Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below) {
+  if (!same_layout(r, z) || !in_runs(r)) {
+    const Tensor scaled =
+        r.clamp_min(0) * against_samples(above, r) + r.clamp_max(0) * against_samples(below, r);
+    return at::where(z != 0, scaled / z, at::zeros({}, z.options()));
+  }
+  Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
+  const Tensor factors = at::stack({above, below}).to(at::kDouble).contiguous();
+  const std::int64_t batch = r.size(1), samples = r.size(0) * batch, size = r.numel() / samples;
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "scaled_quotient", [&] {
+    const scalar_t *from = r.data_ptr<scalar_t>(), *by = z.data_ptr<scalar_t>();
+    const double* factor = factors.data_ptr<double>();
+    scalar_t* to = out.data_ptr<scalar_t>();
+    for_pieces(samples, size,
+               [&](std::int64_t, std::int64_t sample, std::int64_t begin, std::int64_t end) {
+                 const auto up = static_cast<scalar_t>(factor[sample]);
+                 const auto down = static_cast<scalar_t>(factor[samples + sample]);
+                 const scalar_t *values = from + sample * size, *zs = by + sample % batch * size;
+                 scalar_t* results = to + sample * size;
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const scalar_t v = values[i];
+                   results[i] = zs[i] != 0 ? v * (v > 0 ? up : down) / zs[i] : scalar_t(0);
+                 }
+               });
+  });
+  return out;
+}
+
+Tensor scaled_samples(const Tensor& t, const Tensor& factor) {
+  return t * against_samples(factor, t);
 }
 
 Tensor tax_nonzero(Tensor t, const Tensor& tax) {
   const Tensor count = sum_and_count(t).count;
   const Tensor each = (tax.to(at::kDouble) / count.clamp_min(1)).contiguous();
   if (!in_runs(t)) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(t.dim()), 1);
-    shape[0] = t.size(0);
-    shape[1] = t.size(1);
-    return t - each.to(t.options()).reshape(shape) * t.ne(0);
+    return t - against_samples(each, t) * t.ne(0);
   }
   const std::int64_t samples = t.size(0) * t.size(1), size = t.numel() / samples;
   AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "tax_nonzero", [&] {

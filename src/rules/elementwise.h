@@ -23,6 +23,15 @@ struct SumAndCount {
   Tensor sum, count;
 };
 SumAndCount sum_and_count(const Tensor& t);
+/// Per seed and sample, [S, N] in float64: the sums of the positive and of the negative entries.
+struct SignSums {
+  Tensor above, below;
+};
+SignSums sign_sums(const Tensor& t);
+/// Positive r times `above` [S, N], negative r times `below`, over z; 0 where z = 0.
+Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below);
+/// t times one factor [S, N] per seed and sample.
+Tensor scaled_samples(const Tensor& t, const Tensor& factor);
 /// Subtracts `tax` [S, N] from t in place, in equal parts on each sample's entries that are not
 /// zero; nothing where there are none (the uniform shift of RAP, RSP and AE).
 Tensor tax_nonzero(Tensor t, const Tensor& tax);

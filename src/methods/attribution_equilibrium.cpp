@@ -1,0 +1,249 @@
+// Attribution Equilibrium: each layer renormalizes positive relevance to a mass of `ratio` and
+// negative relevance to 1, shares both by |w| over active inputs, taxes every active unit alike,
+// and adds a binary part: positive mass 1 over active, negative mass 1 over inactive inputs. With
+// x = max(X, 0), R+ and R- normalized, Z = A(|w|) x, on = [X > 0], off = [X <= 0]:
+// C = x A(|w|)^T (r R+ + R-)/Z, minus 1/count where C != 0; plus on A(|w|)^T R+/(A(|w|) on) plus
+// off A(|w|)^T R-/(A(|w|) off). It starts from the gradient-activation map over its sum. Source:
+// Nam, Kim, Lee, "Attribution Equilibrium", 2024; wjNam/Attribution-Equilibrium@b4eadf3
+// (modules/layers.py; the authors drop the residual path and judge kernels by their height).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "methods/relevance_base.h"
+#include "rules/basic_rules.h"
+#include "rules/composites.h"
+#include "rules/elementwise.h"
+#include "rules/lrp_rules.h"
+#include "rules/reference_books.h"
+
+namespace limn {
+namespace {
+
+struct EquilibriumOptions {
+  double ratio = 2;
+  std::string layer;
+  std::string skip = "keep";
+  bool reference = false;
+  std::string first_conv = "auto";
+
+  bool ignores_skip() const { return reference || skip == "ignore"; }
+};
+
+const MethodInfo& info() {
+  static const MethodInfo value{
+      .name = "attribution-equilibrium",
+      .title = "Attribution equilibrium",
+      .family = "relevance",
+      .summary =
+          "Balances what speaks for a class against what speaks against it, inactive units "
+          "included, with a ratio you choose.",
+      .formula = "R = x |w|^T (r R+ + R-)/Z - 1/count + on |w|^T R+/Z_on + off |w|^T R-/Z_off",
+      .paper = "Nam, Kim, Lee: Attribution Equilibrium, 2024",
+      .aliases = {"ae"},
+      .signed_map = true,
+      .needs_layer = true,
+      .needs_bounds = true};
+  return value;
+}
+
+Fields fields(EquilibriumOptions& o) {
+  return {
+      real_field("ratio", o.ratio, 1, 2, "mass of positive relevance against 1 of negative"),
+      text_field("layer", o.layer, "where it starts; empty: the last convolution block's output"),
+      choice_field("skip", o.skip, {"keep", "ignore"},
+                   "the residual path: shared with, or dropped as the authors do"),
+      bool_field("reference", o.reference, "the authors' code with its quirks"),
+      choice_field("first-conv", o.first_conv, {"auto", "yes", "no"},
+                   "of reference: whether the first convolution gets zB; auto: if it has three "
+                   "channels"),
+  };
+}
+
+/// Which residual branch is the main one, and which nodes a code base treats in its own way.
+struct Blocks {
+  bool branched = false;        ///< a value feeds several nodes, so that relevance is added up
+  std::vector<int> depth;       ///< per value: convolutions on the longest way from the input
+  std::set<int> block_starts;   ///< first convolution of each residual block's main branch
+  std::set<int> dense_concats;  ///< the concatenation that ends a dense block
+
+  explicit Blocks(const Graph& graph, const Facts& facts) : depth(graph.values().size(), 0) {
+    for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+      const Node& node = graph.nodes()[n];
+      int deepest = 0;
+      for (ValueId id : node.inputs) {
+        if (id) deepest = std::max(deepest, depth[static_cast<std::size_t>(id.index)]);
+      }
+      for (ValueId id : node.outputs) {
+        if (id) depth[static_cast<std::size_t>(id.index)] = deepest + (is_weighted(node) ? 1 : 0);
+      }
+    }
+    for (std::size_t v = 0; v < graph.values().size(); ++v) {
+      const ValueId id{static_cast<int>(v)};
+      branched = branched || (facts.depends(id) && graph.value(id).consumers.size() > 1);
+    }
+    for (std::size_t n = 0; n < graph.nodes().size(); ++n)
+      find_block(graph, facts, static_cast<int>(n));
+  }
+
+  std::size_t main_input(const Node& node) const {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+      if (depth_of(node.inputs[i]) > depth_of(node.inputs[best])) best = i;
+    }
+    return best;
+  }
+
+ private:
+  int depth_of(ValueId id) const { return id ? depth[static_cast<std::size_t>(id.index)] : -1; }
+
+  void find_block(const Graph& graph, const Facts& facts, int n) {
+    const Node& node = graph.node({n});
+    if (node.op == "Concat") {
+      // A dense block's concatenations grow: each holds the inputs of the one before and more.
+      bool grown = false, last = true;
+      for (const Node& other : graph.nodes()) {
+        if (other.op != "Concat" || &other == &node) continue;
+        const auto starts_with = [](const Node& longer, const Node& shorter) {
+          return longer.inputs.size() > shorter.inputs.size() &&
+                 std::equal(shorter.inputs.begin(), shorter.inputs.end(), longer.inputs.begin());
+        };
+        grown = grown || starts_with(node, other);
+        last = last && !starts_with(other, node);
+      }
+      if (grown && last) dense_concats.insert(n);
+    }
+    if (facts.kind({n}) != OpKind::Join || node.inputs.size() < 2) return;
+    ValueId skip = node.inputs[1 - std::min<std::size_t>(main_input(node), 1)];
+    NodeId along{};
+    while (skip && graph.value(skip).consumers.size() < 2 && graph.value(skip).producer) {
+      along = graph.value(skip).producer;
+      skip = graph.node(along).inputs.front();
+    }
+    for (NodeId consumer : graph.value(skip).consumers) {
+      if (!(consumer == along) && is_convolution(graph.node(consumer))) {
+        block_starts.insert(consumer.index);
+      }
+    }
+  }
+};
+
+Tensor reciprocal_of(const Tensor& t) { return safe_divide(at::ones_like(t), t); }
+
+/// One layer. `ratio` 1 and no tax for pointwise layers.
+Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise) {
+  const auto view = step.view();
+  const WeightParts parts(step, *view);
+  const Tensor x = step.x_nonnegative() ? step.x() : step.x().clamp_min(0);
+  const Tensor w = parts.magnitude();
+  const SignSums mass = sign_sums(r);
+  const Tensor up = reciprocal_of(mass.above), down = reciprocal_of(-mass.below),
+               none = at::zeros_like(up);
+  const Tensor z = view->apply(x, w, {});
+  const Tensor active = scaled_quotient(r, z, pointwise ? up : up * ratio, down);
+  Tensor c = parts.pull_magnitude(active).mul_(x);
+  // The tax is the positive mass before the ratio: 1, or 0 where nothing is positive.
+  if (!pointwise) c = tax_nonzero(c, mass.above.gt(0).to(at::kDouble));
+  const Tensor on = step.x().gt(0).to(x.scalar_type()), off = 1 - on;
+  const Tensor to_on = scaled_quotient(r, view->apply(on, w, {}), up, none);
+  const Tensor to_off = scaled_quotient(r, view->apply(off, w, {}), none, down);
+  c.add_(parts.pull_magnitude(to_on).mul_(on));
+  return c.add_(parts.pull_magnitude(to_off).mul_(off));
+}
+
+Tensor magnitude_of(const Tensor& r) {
+  const SignSums sums = sign_sums(r);
+  return sums.above - sums.below;
+}
+
+RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& blocks) {
+  const Rule layer{"equilibrium", [o, blocks](const Step& step, const Tensors& r_out) {
+                     static const Rule box = image_box_rule(0);
+                     const Tensor& r = r_out.front();
+                     if (o.reference && takes_image_box(step, o.first_conv))
+                       return box.apply(step, r_out);
+                     const auto view = step.view();
+                     const bool pointwise = o.reference && is_convolution(step.node)
+                                                ? view->weight().size(2) == 1
+                                                : view->is_pointwise();
+                     Tensor result = balanced(step, r, o.ratio, pointwise);
+                     if (o.reference && blocks.block_starts.count(step.id.index))
+                       result = result * 2;
+                     // Where relevance of several branches is added up, each must weigh what
+                     // entered it.
+                     if (!o.reference && blocks.branched) {
+                       result = scaled_samples(result,
+                                               safe_divide(magnitude_of(r), magnitude_of(result)));
+                     }
+                     return only(step, result);
+                   }};
+  const Rule main_only{"main branch", [o, blocks](const Step& step, const Tensors& r_out) {
+                         Tensors result(step.node.inputs.size());
+                         const std::size_t i = blocks.main_input(step.node);
+                         if (!step.wanted[i]) return result;
+                         result[i] = sum_to_shape(r_out.front(), step.in(i).sizes());
+                         if (o.reference) result[i] = result[i] / 2;
+                         return result;
+                       }};
+  const Rule concat{"masked identity", [blocks](const Step& step, const Tensors& r_out) {
+                      Tensors result = pull_gradient(step, {r_out.front() * (step.out() != 0)});
+                      if (blocks.dense_concats.count(step.id.index)) result[0] = Tensor();
+                      return result;
+                    }};
+  RuleBook book = o.reference ? wjnam_base(Division::Safe) : lrp_base({});
+  book.convolutions(layer)
+      .linears(layer)
+      .kind(OpKind::Linear, lifted_pool_rule())
+      .op("MaxPool", gradient_rule())
+      .op("GlobalMaxPool", gradient_rule())
+      .kind(OpKind::Join, o.ignores_skip() ? main_only : clamped_join_rule());
+  if (o.reference) {
+    book.op("Concat", concat);
+  } else {
+    book.first_convolution(box_rule(call));
+  }
+  return book;
+}
+
+/// The gradient-activation map over the size of its sum, per sample; its own size where that is 0.
+Tensor equilibrium_start(const Tensor& gam) {
+  const Tensor sum = gam.sum({2, 3, 4}, true).abs(), size = gam.abs().sum({2, 3, 4}, true);
+  return safe_divide(gam, at::where(sum > 0, sum, size));
+}
+
+std::vector<Explanation> explain(const EquilibriumOptions& o, const Call& call) {
+  std::vector<std::string> needed;
+  if (!o.layer.empty()) needed.push_back(o.layer);
+  const Pass pass(call, o.reference ? BatchNorm::Keep : BatchNorm::Fold, needed);
+  const Graph& graph = pass.model.graph();
+  const RuleBook book = book_for(o, call, Blocks(graph, Facts(graph, pass.model.logits())));
+  const ValueId at = pass.model.input();
+  if (call.options.start.defined()) {
+    return pass.explanations(call, pass.walk_from(call, book, pass.relevances(call), {at}), at,
+                             info());
+  }
+  const ValueId layer = stage_layer(pass, o.layer);
+  const Tensor maps = gradient_activation(pass, call, layer, pass.gradients(call));
+  const Tensor start = equilibrium_start(maps);
+  auto all = pass.explanations(call, walk_down(pass, call, book, layer, start), at, info());
+  for (std::size_t s = 0; s < all.size(); ++s) {
+    const Tensor begun = start[static_cast<std::int64_t>(s)];
+    all[s].layer = graph.value(layer).name;
+    all[s].inner["start"] = begun;
+    const Tensor lowest = begun.amin({1, 2, 3}), highest = begun.amax({1, 2, 3});
+    if ((lowest.ge(0) | highest.le(0)).any().item<bool>()) {
+      all[s].notes.push_back("the start at layer \"" + all[s].layer +
+                             "\" has one sign only: the missing sign contributes nothing");
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+MethodEntry method_attribution_equilibrium() {
+  return define_method<EquilibriumOptions>(info(), fields, explain, "ratio");
+}
+
+}  // namespace limn
