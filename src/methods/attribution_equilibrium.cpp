@@ -12,6 +12,7 @@
 #include <set>
 
 #include "methods/relevance_base.h"
+#include "model/weight_cache.h"
 #include "rules/basic_rules.h"
 #include "rules/composites.h"
 #include "rules/elementwise.h"
@@ -131,6 +132,17 @@ struct Blocks {
 
 Tensor reciprocal_of(const Tensor& t) { return safe_divide(at::ones_like(t), t); }
 
+/// A(|w|) off = A(|w|) 1 - A(|w|) on: the convolution of ones is the same for all pictures of a
+/// size. What is left of rounding where no input is off is set to zero.
+Tensor off_sum(const Step& step, const LinearView& view, const Tensor& off, const Tensor& z_on,
+               const Tensor& w) {
+  const Tensor one = off.slice(0, 0, 1);
+  const Tensor ones = step.model.cache().get(step.id, concat("A(|w|) 1 of ", one.sizes()),
+                                             [&] { return view.apply(at::ones_like(one), w, {}); });
+  const Tensor z = ones - z_on;
+  return z.masked_fill_(z <= 1e-6 * ones, 0);
+}
+
 /// One layer. `ratio` 1 and no tax for pointwise layers.
 Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise) {
   const auto view = step.view();
@@ -146,8 +158,9 @@ Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise)
   // The tax is the positive mass before the ratio: 1, or 0 where nothing is positive.
   if (!pointwise) c = tax_nonzero(c, mass.above.gt(0).to(at::kDouble));
   const Tensor on = step.x().gt(0).to(x.scalar_type()), off = 1 - on;
-  const Tensor to_on = scaled_quotient(r, view->apply(on, w, {}), up, none);
-  const Tensor to_off = scaled_quotient(r, view->apply(off, w, {}), none, down);
+  const Tensor z_on = view->apply(on, w, {});
+  const Tensor to_on = scaled_quotient(r, z_on, up, none);
+  const Tensor to_off = scaled_quotient(r, off_sum(step, *view, off, z_on, w), none, down);
   c.add_(parts.pull_magnitude(to_on).mul_(on));
   return c.add_(parts.pull_magnitude(to_off).mul_(off));
 }

@@ -76,16 +76,17 @@ Tensors relative(const Step& step, const Tensor& r, const RapOptions& o) {
   const bool one_sign = step.x_nonnegative();
   const Tensor x_plus = one_sign ? step.x() : step.x().clamp_min(0);
   const Tensor x_minus = one_sign ? Tensor() : step.x().clamp_max(0);
-  const Tensor w_plus = parts.plus(), w_minus = parts.minus();
-  Tensor z1 = view->apply(x_plus, w_plus, {}), z2 = view->apply(x_plus, w_minus, {}).neg();
+  Tensor z_plus = parts.apply_plus(x_plus), z_minus = parts.apply_minus(x_plus);
   if (!one_sign) {
-    z1 = z1 + view->apply(x_minus, w_minus, {});
-    z2 = z2 - view->apply(x_minus, w_plus, {});
+    z_plus.add_(parts.apply_minus(x_minus));
+    z_minus.add_(parts.apply_plus(x_minus));
   }
-  const auto [s1, s2] = rap_quotients(r, z1, z2);
-  Tensor c = (parts.pull_plus(s1) - parts.pull_minus(s2)).mul_(x_plus);
-  if (!one_sign) c.add_((parts.pull_minus(s1) - parts.pull_plus(s2)).mul_(x_minus));
-  return only(step, o.shift ? shifted(c, r) : c);
+  const auto [for_plus, for_minus] = rap_quotients(r, z_plus, z_minus);
+  Tensor c = parts.pull_plus(for_plus).add_(parts.pull_minus(for_minus)).mul_(x_plus);
+  if (!one_sign) {
+    c.add_(parts.pull_minus(for_plus).add_(parts.pull_plus(for_minus)).mul_(x_minus));
+  }
+  return only(step, o.shift ? shifted(std::move(c), r) : c);
 }
 
 /// x w by magnitude: |x| A(|w|)^T (R / A(|w|) |x|).

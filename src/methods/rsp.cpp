@@ -17,6 +17,9 @@
 namespace limn {
 namespace {
 
+/// See few_places.
+constexpr double kPatchLimit = 4;
+
 struct RspOptions {
   std::string layer;
   std::vector<std::string> hostile = {"auto"};
@@ -65,62 +68,63 @@ Fields fields(RspOptions& o) {
 
 // Stage 2: the rules.
 
-/// t [S, N, ...] as [S N, ...], and back.
-Tensor merged(const Tensor& t) { return t.flatten(0, 1); }
-Tensor parted(const Tensor& t, std::int64_t seeds) {
-  return t.unflatten(0, {seeds, t.size(0) / seeds});
+/// R+ / z times `scale`, and |R-| / z; 0 where z is. r and z are [M, ...].
+Tensor positive_quotient(const Tensor& r, const Tensor& z, double scale) {
+  const Tensor factor = at::full({1, r.size(0)}, scale, at::kDouble);
+  return scaled_quotient(r.unsqueeze(0), z, factor, at::zeros_like(factor)).squeeze(0);
+}
+Tensor negative_quotient(const Tensor& r, const Tensor& z, double scale) {
+  const Tensor factor = at::full({1, r.size(0)}, -scale, at::kDouble);
+  return scaled_quotient(r.unsqueeze(0), z, at::zeros_like(factor), factor).squeeze(0);
 }
 
-/// x_j (V+^T (R+/z+) - V-^T (R-/z-)) through weight-shaped patterns V, per sample.
-Tensor by_patterns(const LinearView& view, const Tensor& x, const Tensor& r) {
-  const auto one_sign = [&](const Tensor& part) {
-    const Tensor v = view.pull_w(x, part);
-    const Tensor z = view.apply(x, v, {});
-    return view.pull_x(at::where(part != 0, safe_divide(part, z), at::zeros({}, z.options())), v);
-  };
-  return (one_sign(r.clamp_min(0)) - one_sign((-r).clamp_min(0))).mul_(x);
+/// scale x_j (V+^T (R+/z+) - V-^T (R-/z-)) through weight-shaped patterns V, per sample.
+Tensor by_patterns(const LinearView& view, const Tensor& x, const Tensor& r, double scale) {
+  const Tensor v_plus = view.pull_w(x, r.clamp_min(0)), v_minus = view.pull_w(x, r.clamp_max(0));
+  // V- comes with a minus, so that its quotient and pull keep both.
+  const Tensor s_plus = positive_quotient(r, view.apply(x, v_plus, {}), scale);
+  const Tensor s_minus = negative_quotient(r, view.apply(x, v_minus, {}), -scale);
+  return view.pull_x(s_plus, v_plus).add_(view.pull_x(s_minus, v_minus)).mul_(x);
 }
 
 /// The same without patterns where a map has few places: with X the input patches of each place
 /// [K, P] and G = X^T X, z = R G and x V^T s = fold(X R^T s).
-Tensor by_patches(const LinearView& view, const Tensor& x, const Tensor& patches, const Tensor& r) {
-  const Tensor places = r.flatten(2);
+Tensor by_patches(const LinearView& view, const Tensor& x, const Tensor& patches, const Tensor& r,
+                  double scale) {
+  const Tensor places = r.flatten(2).contiguous();
   const Tensor above = places.clamp_min(0), below = (-places).clamp_min(0);
   const Tensor gram = at::matmul(patches.transpose(1, 2), patches);
-  const auto quotient = [&](const Tensor& part) {
-    const Tensor z = at::matmul(part, gram);
-    return at::where(part != 0, safe_divide(part, z), at::zeros({}, z.options()));
-  };
-  const Tensor pairs = at::matmul(above.transpose(1, 2), quotient(above)) -
-                       at::matmul(below.transpose(1, 2), quotient(below));
+  const Tensor s_plus = positive_quotient(places, at::matmul(above, gram), scale);
+  const Tensor s_minus = negative_quotient(places, at::matmul(below, gram), scale);
+  const Tensor pairs =
+      at::matmul(above.transpose(1, 2), s_plus).sub_(at::matmul(below.transpose(1, 2), s_minus));
   return view.fold(at::matmul(patches, pairs)).mul_(x);
 }
 
-/// Whether the patch form is cheaper: 2P/O + 4P/K convolutions of matrix products, which run at
-/// about twice the time of a convolution of as many operations, against 6 convolutions.
-bool few_places(const Tensor& patches, std::int64_t outputs) {
-  if (!patches.defined()) return false;
-  const auto p = static_cast<double>(patches.size(2)), k = static_cast<double>(patches.size(1));
-  return 2 * p / static_cast<double>(outputs) + 4 * p / k < 3;
+/// Whether the patch form is cheaper: 2P/O + 4P/K convolutions' worth of matrix products against 6
+/// convolutions; the constant is measured (docs/benchmarks.md).
+bool few_places(const Step& step, const Tensor& w, const Tensor& r) {
+  if (!is_convolution(step.node) || r.dim() != 5) return false;
+  const auto p = static_cast<double>(r.size(3) * r.size(4)), o = static_cast<double>(w.size(0));
+  return 2 * p / o + 4 * p * o / static_cast<double>(w.numel()) < kPatchLimit;
 }
 
 Tensors sectional(const Step& step, const Tensor& r, bool pointwise, bool shift) {
   const auto view = step.view();
   const Tensor x = step.x_nonnegative() ? step.x() : step.x().clamp_min(0);
-  const std::int64_t seeds = r.size(0);
-  const Tensor rows = seeds == 1 ? x : x.repeat_interleave(1, 0).repeat([&] {
-    std::vector<std::int64_t> times(static_cast<std::size_t>(x.dim()), 1);
-    times[0] = seeds;
-    return times;
-  }());
-  const Tensor flat = merged(r);
-  Tensor patches = r.dim() == 5 ? view->unfold(x) : Tensor();
-  const bool use_patches = few_places(patches, r.dim() > 2 ? r.size(2) : 1);
-  if (use_patches && seeds > 1) patches = patches.repeat({seeds, 1, 1});
-  const Tensor c = parted(
-      use_patches ? by_patches(*view, rows, patches, flat) : by_patterns(*view, rows, flat), seeds);
-  if (pointwise || !shift) return only(step, c);
-  return only(step, tax_nonzero(2 * c, sum_and_count(r).sum));
+  const std::int64_t seeds = r.size(0), samples = r.size(1);
+  std::vector<std::int64_t> times(static_cast<std::size_t>(x.dim()), 1);
+  times[0] = seeds;
+  const Tensor rows = seeds == 1 ? x : x.repeat(times);
+  const Tensor flat = r.flatten(0, 1);
+  const bool taxed = shift && !pointwise;
+  const double scale = taxed ? 2 : 1;
+  Tensor patches = few_places(step, view->weight(), r) ? view->unfold(x) : Tensor();
+  if (patches.defined() && seeds > 1) patches = patches.repeat({seeds, 1, 1});
+  const Tensor c = (patches.defined() ? by_patches(*view, rows, patches, flat, scale)
+                                      : by_patterns(*view, rows, flat, scale))
+                       .unflatten(0, {seeds, samples});
+  return only(step, taxed ? tax_nonzero(c, sum_and_count(r).sum) : c);
 }
 
 RuleBook book_for(const RspOptions& o, const Call& call) {

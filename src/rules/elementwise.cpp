@@ -239,31 +239,32 @@ Tensor tax_nonzero(Tensor t, const Tensor& tax) {
   return t;
 }
 
-RapQuotients rap_quotients(const Tensor& r, const Tensor& z1, const Tensor& z2) {
+RapQuotients rap_quotients(const Tensor& r, const Tensor& z_plus, const Tensor& z_minus) {
   const auto divide = [](const Tensor& a, const Tensor& b) {
     return at::where(b != 0, a / b, at::zeros({}, b.options()));
   };
-  if (!same_layout(r, z1) || z2.strides() != z1.strides() || z2.scalar_type() != z1.scalar_type()) {
-    const Tensor above = r.clamp_min(0), below = r.clamp_max(0), both = z1 + z2;
-    return {divide(above, z1), divide(below, z2) + divide(r, both) * z2.ne(0)};
+  if (!same_layout(r, z_plus) || z_minus.strides() != z_plus.strides() ||
+      z_minus.scalar_type() != z_plus.scalar_type()) {
+    return {divide(r.clamp_min(0), z_plus),
+            divide(r.clamp_max(0), z_minus) - divide(r, z_plus - z_minus) * z_minus.ne(0)};
   }
   RapQuotients out{at::empty_strided(r.sizes(), r.strides(), r.options()),
                    at::empty_strided(r.sizes(), r.strides(), r.options())};
   AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "rap_quotients", [&] {
     scalar_t* minus = out.minus.data_ptr<scalar_t>();
-    const scalar_t *first = z1.data_ptr<scalar_t>(), *second = z2.data_ptr<scalar_t>();
+    const scalar_t *first = z_plus.data_ptr<scalar_t>(), *second = z_minus.data_ptr<scalar_t>();
     const scalar_t* from = r.data_ptr<scalar_t>();
     scalar_t* plus = out.plus.data_ptr<scalar_t>();
-    const std::int64_t size = z1.numel(), seeds = r.size(0);
+    const std::int64_t size = z_plus.numel(), seeds = r.size(0);
     at::parallel_for(0, size, kGrain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t s = 0; s < seeds; ++s) {
         for (std::int64_t i = begin; i < end; ++i) {
-          const scalar_t value = from[s * size + i], a = first[i], b = second[i], both = a + b;
+          const scalar_t value = from[s * size + i], a = first[i], b = second[i], both = a - b;
           const scalar_t above = value > 0 ? value : scalar_t(0);
           const scalar_t below = value < 0 ? value : scalar_t(0);
+          const scalar_t part = both != 0 ? value / both : scalar_t(0);
           plus[s * size + i] = a != 0 ? above / a : scalar_t(0);
-          minus[s * size + i] =
-              b != 0 ? below / b + (both != 0 ? value / both : scalar_t(0)) : scalar_t(0);
+          minus[s * size + i] = b != 0 ? below / b - part : scalar_t(0);
         }
       }
     });

@@ -36,11 +36,12 @@ Tensor scaled_samples(const Tensor& t, const Tensor& factor);
 /// zero; nothing where there are none (the uniform shift of RAP, RSP and AE).
 Tensor tax_nonzero(Tensor t, const Tensor& tax);
 
-/// The quotients of the RAP rule, 0 where a denominator is: with R+ and R- the signs of r,
-/// plus = R+ / z1 and minus = R+ / (z1 + z2) + R- / z2 + R- / (z1 + z2), the latter where z2 != 0.
+/// The quotients of the RAP rule, 0 where a denominator is. With R+ and R- the signs of r, z_plus
+/// and z_minus the sums of positive and negative contributions and z = z_plus - z_minus:
+/// plus = R+ / z_plus; minus = R- / z_minus - (R+ + R-) / z where z_minus != 0.
 struct RapQuotients {
   Tensor plus, minus;
 };
-RapQuotients rap_quotients(const Tensor& r, const Tensor& z1, const Tensor& z2);
+RapQuotients rap_quotients(const Tensor& r, const Tensor& z_plus, const Tensor& z_minus);
 
 }  // namespace limn

@@ -96,6 +96,15 @@ Tensor WeightParts::pull_magnitude(const Tensor& s) const {
   return pull_named(step_, view_, s, magnitude(), "|w|");
 }
 
+Tensor WeightParts::apply_plus(const Tensor& x) const { return view_.apply(x, plus(), {}); }
+
+Tensor WeightParts::apply_minus(const Tensor& x) const {
+  if (view_.weight().nbytes() <= kLargeWeight) return view_.apply(x, minus(), {});
+  const Tensor whole = view_.apply(x, view_.weight(), {}), positive = apply_plus(x);
+  const Tensor z = whole - positive;
+  return z.masked_fill_(z.abs() <= 1e-6 * positive.abs(), 0);
+}
+
 Tensor WeightParts::bias_plus() const {
   const Tensor& b = view_.bias();
   return b.defined() ? cached("b+", [&] { return b.clamp_min(0); }) : b;

@@ -47,6 +47,10 @@ class WeightParts {
   Tensor bias_plus() const;
   Tensor bias_minus() const;
   Tensor bias_plus_gamma(double gamma) const;
+  /// A(w+) x and A(w-) x; for large weights the latter is A(w) x - A(w+) x with what that leaves of
+  /// rounding set to zero, so that w- is never stored.
+  Tensor apply_plus(const Tensor& x) const;
+  Tensor apply_minus(const Tensor& x) const;
   /// A(w)^T s, A(w+)^T s, A(w-)^T s. For large weights the last is A(w)^T s - A(w+)^T s, so that w-
   /// is never stored.
   Tensor pull_whole(const Tensor& s) const;
