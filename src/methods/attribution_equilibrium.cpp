@@ -134,40 +134,35 @@ Tensor reciprocal_of(const Tensor& t) { return safe_divide(at::ones_like(t), t);
 
 /// A(|w|) off = A(|w|) 1 - A(|w|) on: the convolution of ones is the same for all pictures of a
 /// size. What is left of rounding where no input is off is set to zero.
-Tensor off_sum(const Step& step, const LinearView& view, const Tensor& off, const Tensor& z_on,
-               const Tensor& w) {
-  const Tensor one = off.slice(0, 0, 1);
+Tensor off_sum(const Step& step, const LinearView& view, const Tensor& on_sum, const Tensor& w) {
+  const Tensor one = step.x().slice(0, 0, 1);
   const Tensor ones = step.model.cache().get(step.id, concat("A(|w|) 1 of ", one.sizes()),
                                              [&] { return view.apply(at::ones_like(one), w, {}); });
-  const Tensor z = ones - z_on;
+  const Tensor z = ones - on_sum;
   return z.masked_fill_(z <= 1e-6 * ones, 0);
 }
 
-/// One layer. `ratio` 1 and no tax for pointwise layers.
-Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise) {
+/// One layer; pointwise layers take neither ratio nor tax. `rescaled`: sum |R| leaves as it came.
+Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise, bool rescaled) {
   const auto view = step.view();
   const WeightParts parts(step, *view);
   const Tensor x = step.x_nonnegative() ? step.x() : step.x().clamp_min(0);
   const Tensor w = parts.magnitude();
   const SignSums mass = sign_sums(r);
-  const Tensor up = reciprocal_of(mass.above), down = reciprocal_of(-mass.below),
-               none = at::zeros_like(up);
+  const Tensor up = reciprocal_of(mass.above), down = reciprocal_of(-mass.below);
+  const Tensor none = at::zeros_like(up);
   const Tensor z = view->apply(x, w, {});
   const Tensor active = scaled_quotient(r, z, pointwise ? up : up * ratio, down);
   Tensor c = parts.pull_magnitude(active).mul_(x);
   // The tax is the positive mass before the ratio: 1, or 0 where nothing is positive.
   if (!pointwise) c = tax_nonzero(c, mass.above.gt(0).to(at::kDouble));
-  const Tensor on = step.x().gt(0).to(x.scalar_type()), off = 1 - on;
-  const Tensor z_on = view->apply(on, w, {});
+  const Tensor z_on = view->apply(step.x().gt(0).to(x.scalar_type()), w, {});
   const Tensor to_on = scaled_quotient(r, z_on, up, none);
-  const Tensor to_off = scaled_quotient(r, off_sum(step, *view, off, z_on, w), none, down);
-  c.add_(parts.pull_magnitude(to_on).mul_(on));
-  return c.add_(parts.pull_magnitude(to_off).mul_(off));
-}
-
-Tensor magnitude_of(const Tensor& r) {
-  const SignSums sums = sign_sums(r);
-  return sums.above - sums.below;
+  const Tensor to_off = scaled_quotient(r, off_sum(step, *view, z_on, w), none, down);
+  c = add_by_activity(c, step.x(), parts.pull_magnitude(to_on), parts.pull_magnitude(to_off));
+  if (!rescaled) return c;
+  const SignSums left = sign_sums(c);
+  return scaled_samples(c, safe_divide(mass.above - mass.below, left.above - left.below));
 }
 
 RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& blocks) {
@@ -180,15 +175,12 @@ RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& b
                      const bool pointwise = o.reference && is_convolution(step.node)
                                                 ? view->weight().size(2) == 1
                                                 : view->is_pointwise();
-                     Tensor result = balanced(step, r, o.ratio, pointwise);
-                     if (o.reference && blocks.block_starts.count(step.id.index))
-                       result = result * 2;
                      // Where relevance of several branches is added up, each must weigh what
                      // entered it.
-                     if (!o.reference && blocks.branched) {
-                       result = scaled_samples(result,
-                                               safe_divide(magnitude_of(r), magnitude_of(result)));
-                     }
+                     const bool rescaled = !o.reference && blocks.branched;
+                     Tensor result = balanced(step, r, o.ratio, pointwise, rescaled);
+                     if (o.reference && blocks.block_starts.count(step.id.index))
+                       result = result * 2;
                      return only(step, result);
                    }};
   const Rule main_only{"main branch", [o, blocks](const Step& step, const Tensors& r_out) {

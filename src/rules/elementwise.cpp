@@ -213,8 +213,29 @@ Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, co
   return out;
 }
 
-Tensor scaled_samples(const Tensor& t, const Tensor& factor) {
-  return t * against_samples(factor, t);
+Tensor scaled_samples(Tensor t, const Tensor& factor) {
+  const Tensor by = against_samples(factor, t);
+  return t.is_non_overlapping_and_dense() ? t.mul_(by) : t * by;
+}
+
+Tensor add_by_activity(Tensor t, const Tensor& x, const Tensor& on, const Tensor& off) {
+  if (!same_layout(t, x) || on.strides() != t.strides() || off.strides() != t.strides()) {
+    return t + at::where(x > 0, on, off);
+  }
+  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "add_by_activity", [&] {
+    const scalar_t *active = on.data_ptr<scalar_t>(), *inactive = off.data_ptr<scalar_t>();
+    const scalar_t* values = x.data_ptr<scalar_t>();
+    scalar_t* to = t.data_ptr<scalar_t>();
+    const std::int64_t size = x.numel(), seeds = t.size(0);
+    at::parallel_for(0, size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t s = 0; s < seeds; ++s) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          to[s * size + i] += values[i] > 0 ? active[s * size + i] : inactive[s * size + i];
+        }
+      }
+    });
+  });
+  return t;
 }
 
 Tensor tax_nonzero(Tensor t, const Tensor& tax) {

@@ -30,8 +30,10 @@ struct SignSums {
 SignSums sign_sums(const Tensor& t);
 /// Positive r times `above` [S, N], negative r times `below`, over z; 0 where z = 0.
 Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below);
-/// t times one factor [S, N] per seed and sample.
-Tensor scaled_samples(const Tensor& t, const Tensor& factor);
+/// t times one factor [S, N] per seed and sample, in place where t is dense.
+Tensor scaled_samples(Tensor t, const Tensor& factor);
+/// t + (x > 0 ? on : off), in place where layouts agree; t, on and off are [S, shape of x].
+Tensor add_by_activity(Tensor t, const Tensor& x, const Tensor& on, const Tensor& off);
 /// Subtracts `tax` [S, N] from t in place, in equal parts on each sample's entries that are not
 /// zero; nothing where there are none (the uniform shift of RAP, RSP and AE).
 Tensor tax_nonzero(Tensor t, const Tensor& tax);
