@@ -130,36 +130,27 @@ struct Blocks {
   }
 };
 
-Tensor reciprocal_of(const Tensor& t) { return safe_divide(at::ones_like(t), t); }
-
-/// A(|w|) off = A(|w|) 1 - A(|w|) on: the convolution of ones is the same for all pictures of a
-/// size. What is left of rounding where no input is off is set to zero.
-Tensor off_sum(const Step& step, const LinearView& view, const Tensor& on_sum, const Tensor& w) {
-  const Tensor one = step.x().slice(0, 0, 1);
-  const Tensor ones = step.model.cache().get(step.id, concat("A(|w|) 1 of ", one.sizes()),
-                                             [&] { return view.apply(at::ones_like(one), w, {}); });
-  const Tensor z = ones - on_sum;
-  return z.masked_fill_(z <= 1e-6 * ones, 0);
-}
-
 /// One layer; pointwise layers take neither ratio nor tax. `rescaled`: sum |R| leaves as it came.
+/// What meets the same |w| goes through it at once: x and [x > 0], then all three quotients.
 Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise, bool rescaled) {
   const auto view = step.view();
   const WeightParts parts(step, *view);
-  const Tensor x = step.x_nonnegative() ? step.x() : step.x().clamp_min(0);
+  const Tensor& x = step.x();
   const Tensor w = parts.magnitude();
   const SignSums mass = sign_sums(r);
-  const Tensor up = reciprocal_of(mass.above), down = reciprocal_of(-mass.below);
-  const Tensor none = at::zeros_like(up);
-  const Tensor z = view->apply(x, w, {});
-  const Tensor active = scaled_quotient(r, z, pointwise ? up : up * ratio, down);
-  Tensor c = parts.pull_magnitude(active).mul_(x);
+  const Tensors z = view->apply(rectified_and_active(x), w, {}).chunk(2);
+  // The same for all pictures of a size.
+  const Tensor one = x.slice(0, 0, 1);
+  const Tensor ones = step.model.cache().get(step.id, concat("A(|w|) 1 of ", one.sizes()), [&] {
+    return view->apply(at::ones_like(one), w, {});
+  });
+  const Tensors pulled =
+      parts.pull_magnitude(equilibrium_quotients(r, z[0], z[1], ones, mass, pointwise ? 1 : ratio))
+          .chunk(3);
+  Tensor c = pulled[0] * x.clamp_min(0);
   // The tax is the positive mass before the ratio: 1, or 0 where nothing is positive.
   if (!pointwise) c = tax_nonzero(c, mass.above.gt(0).to(at::kDouble));
-  const Tensor z_on = view->apply(step.x().gt(0).to(x.scalar_type()), w, {});
-  const Tensor to_on = scaled_quotient(r, z_on, up, none);
-  const Tensor to_off = scaled_quotient(r, off_sum(step, *view, z_on, w), none, down);
-  c = add_by_activity(c, step.x(), parts.pull_magnitude(to_on), parts.pull_magnitude(to_off));
+  c = add_by_activity(c, x, pulled[1], pulled[2]);
   if (!rescaled) return c;
   const SignSums left = sign_sums(c);
   return scaled_samples(c, safe_divide(mass.above - mass.below, left.above - left.below));

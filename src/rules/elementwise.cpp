@@ -213,6 +213,75 @@ Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, co
   return out;
 }
 
+Tensor rectified_and_active(const Tensor& x) {
+  if (!in_runs(x.unsqueeze(0))) return at::cat({x.clamp_min(0), x.gt(0).to(x.scalar_type())});
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes[0] *= 2;
+  Tensor out = at::empty_strided(sizes, x.strides(), x.options());
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rectified_and_active", [&] {
+    const scalar_t* values = x.data_ptr<scalar_t>();
+    scalar_t *rectified = out.data_ptr<scalar_t>(), *active = rectified + x.numel();
+    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const bool on = values[i] > 0;
+        rectified[i] = on ? values[i] : scalar_t(0);
+        active[i] = on ? scalar_t(1) : scalar_t(0);
+      }
+    });
+  });
+  return out;
+}
+
+Tensor equilibrium_quotients(const Tensor& r, const Tensor& z, const Tensor& z_on,
+                             const Tensor& ones, const SignSums& mass, double ratio) {
+  const auto inverse = [](const Tensor& t) {
+    return at::where(t != 0, 1 / t, at::zeros({}, t.options()));
+  };
+  const Tensor up = inverse(mass.above), down = inverse(-mass.below);
+  const Tensor one = ones.squeeze(0);
+  if (!same_layout(r, z) || !in_runs(r) || z_on.strides() != z.strides() ||
+      one.strides() != z.strides().slice(1)) {
+    const Tensor none = at::zeros_like(up);
+    Tensor z_off = ones - z_on;
+    z_off = z_off.masked_fill(z_off <= 1e-6 * ones, 0);
+    return at::cat({scaled_quotient(r, z, up * ratio, down), scaled_quotient(r, z_on, up, none),
+                    scaled_quotient(r, z_off, none, down)});
+  }
+  std::vector<std::int64_t> sizes = r.sizes().vec();
+  sizes[0] *= 3;
+  std::vector<std::int64_t> strides = r.strides().vec();
+  strides[0] = r.numel() / r.size(0);
+  Tensor out = at::empty_strided(sizes, strides, r.options());
+  const Tensor factors = at::stack({up, down}).contiguous();
+  const std::int64_t batch = r.size(1), samples = r.size(0) * batch, size = r.numel() / samples;
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "equilibrium_quotients", [&] {
+    const scalar_t *all_r = r.data_ptr<scalar_t>(), *all_z = z.data_ptr<scalar_t>();
+    const scalar_t *all_on = z_on.data_ptr<scalar_t>(), *whole = one.data_ptr<scalar_t>();
+    const double* factor = factors.data_ptr<double>();
+    scalar_t* to = out.data_ptr<scalar_t>();
+    const auto share = static_cast<scalar_t>(ratio);
+    for_pieces(samples, size,
+               [&](std::int64_t, std::int64_t sample, std::int64_t begin, std::int64_t end) {
+                 const auto p = static_cast<scalar_t>(factor[sample]);
+                 const auto m = static_cast<scalar_t>(factor[samples + sample]);
+                 const scalar_t* rs = all_r + sample * size;
+                 const scalar_t* zs = all_z + sample % batch * size;
+                 const scalar_t* ons = all_on + sample % batch * size;
+                 scalar_t* active = to + sample * size;
+                 scalar_t *on = active + r.numel(), *off = on + r.numel();
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const scalar_t above = rs[i] > 0 ? rs[i] * p : scalar_t(0);
+                   const scalar_t below = rs[i] < 0 ? rs[i] * m : scalar_t(0);
+                   const scalar_t rest = whole[i] - ons[i];
+                   active[i] = zs[i] != 0 ? (share * above + below) / zs[i] : scalar_t(0);
+                   on[i] = ons[i] != 0 ? above / ons[i] : scalar_t(0);
+                   off[i] = rest > scalar_t(1e-6) * whole[i] ? below / rest : scalar_t(0);
+                 }
+               });
+  });
+  return out;
+}
+
 Tensor scaled_samples(Tensor t, const Tensor& factor) {
   const Tensor by = against_samples(factor, t);
   return t.is_non_overlapping_and_dense() ? t.mul_(by) : t * by;

@@ -30,6 +30,13 @@ struct SignSums {
 SignSums sign_sums(const Tensor& t);
 /// Positive r times `above` [S, N], negative r times `below`, over z; 0 where z = 0.
 Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below);
+/// max(x, 0), and behind it along the batch 1 where x > 0, else 0: [2N, ...].
+Tensor rectified_and_active(const Tensor& x);
+/// Three quotients of Attribution Equilibrium, one behind the other along the seeds, [3S, N, ...]:
+/// (ratio R+ / P + R- / M) / z, R+ / P / z_on and R- / M / (ones - z_on) with P and M the masses of
+/// both signs, [S, N]; 0 where a denominator is 0, or nothing but rounding of `ones` [1, ...].
+Tensor equilibrium_quotients(const Tensor& r, const Tensor& z, const Tensor& z_on,
+                             const Tensor& ones, const SignSums& mass, double ratio);
 /// t times one factor [S, N] per seed and sample, in place where t is dense.
 Tensor scaled_samples(Tensor t, const Tensor& factor);
 /// t + (x > 0 ? on : off), in place where layouts agree; t, on and off are [S, shape of x].
