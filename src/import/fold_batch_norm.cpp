@@ -271,6 +271,7 @@ void BatchNormFolder::run(bool everywhere) {
 
 Draft fold_batch_norm(Draft draft, bool everywhere) {
   BatchNormFolder(draft).run(everywhere);
+  if (everywhere) fuse_pad_conv(draft);
   remove_dead(draft);
   return draft;
 }

@@ -24,7 +24,8 @@ Draft fuse(Draft draft);
 
 /// Batch norm folded into its neighbors where that is exact: conv-BN (Conv, ConvTranspose, Gemm),
 /// and, with `everywhere`, BN-conv and BN-Relu-conv; the others stay. Computed in float64. The
-/// result of conv-BN keeps the name of the batch norm's output.
+/// result of conv-BN keeps the name of the batch norm's output. With `everywhere` a Pad with zeros
+/// before a convolution becomes its padding, so that no relevance lands on a border.
 Draft fold_batch_norm(Draft draft, bool everywhere = true);
 
 /// What loading a model runs: folding of constants and fusions, without batch-norm folding.

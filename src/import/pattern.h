@@ -79,5 +79,6 @@ void remove_identities(Draft& draft);
 void fuse_layer_norm(Draft& draft);
 void fuse_gated(Draft& draft);  ///< Gelu, SiLU, HardSwish
 void fuse_pad_pool(Draft& draft);
+void fuse_pad_conv(Draft& draft);  ///< only where batch norm is folded, too
 
 }  // namespace limn

@@ -97,6 +97,36 @@ Tensors by_magnitude(const Step& step, const Tensor& r, Division division) {
   return only(step, x * parts.pull_magnitude(divide(r, view->apply(x, w, {}), division)));
 }
 
+/// Pools and joins share by magnitude, too: R_i = |x_i| R / sum |x|, which is x_i R / z where
+/// nothing is negative and stays bounded where summands cancel.
+Rule relative_pool() {
+  return {"|x|/z", [](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const Tensor x = step.x_nonnegative() ? step.x() : step.x().abs();
+            const Tensor z = view->apply(x, view->weight(), {});
+            return only(step, x * pull(*view, safe_divide(r_out.front(), z), view->weight()));
+          }};
+}
+
+Rule relative_join() {
+  return {"|x|/z", [](const Step& step, const Tensors& r_out) {
+            const std::size_t count = step.node.inputs.size();
+            Tensors parts(count);
+            Tensor z;
+            for (std::size_t i = 0; i < count; ++i) {
+              if (!step.node.inputs[i]) continue;
+              parts[i] = step.in(i).abs();
+              z = z.defined() ? z + parts[i] : parts[i];
+            }
+            const Tensor s = safe_divide(r_out.front(), z);
+            Tensors result(count);
+            for (std::size_t i = 0; i < count; ++i) {
+              if (step.wanted[i]) result[i] = sum_to_shape(parts[i] * s, step.in(i).sizes());
+            }
+            return result;
+          }};
+}
+
 /// The authors' rule: both signs of the input apart, each with its own shift, so that relevance
 /// doubles where both occur; their linear layers normalize R- by Z1 where convolutions take Z2.
 Tensors as_published(const Step& step, const Tensor& r, const RapOptions& o) {
@@ -194,7 +224,11 @@ RuleBook book_for(const RapOptions& o, const Call& call, const Model& model, boo
       }};
   if (o.reference) return wjnam_base(division).convolutions(layer).linears(layer);
   RuleBook book = lrp_base({});
-  book.convolutions(layer).linears(layer).first_convolution(box_rule(call));
+  book.convolutions(layer)
+      .linears(layer)
+      .first_convolution(box_rule(call))
+      .kind(OpKind::Linear, relative_pool())
+      .kind(OpKind::Join, relative_join());
   return book;
 }
 

@@ -87,16 +87,15 @@ WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, V
 }
 
 void note_lost(Explanation& explanation, const Tensor& expected) {
-  const Tensor sum = explanation.relevance.to(at::kDouble).flatten(1).sum(1);
-  const Tensor wanted = expected.to(at::kDouble);
-  explanation.gap = (sum - wanted).abs() / wanted.abs().clamp_min(1e-12);
-  const double worst = explanation.gap.max().item<double>();
-  if (worst > 0.01) {
-    explanation.notes.push_back(fmt::format(
-        "{:.1f} % of the relevance is missing from the map: it fell on units without any active "
-        "input",
-        100 * worst));
-  }
+  const Tensor sum = explanation.relevance.to(at::kDouble).flatten(1).sum(1).cpu();
+  const Tensor wanted = expected.to(at::kDouble).cpu();
+  const Tensor missing = (sum - wanted).abs() / wanted.abs().clamp_min(1e-12);
+  const auto worst = missing.argmax().item<std::int64_t>();
+  if (missing[worst].item<double>() <= 0.01) return;
+  explanation.notes.push_back(
+      fmt::format("the map sums to {:.3g} where relevance started with {:.3g}: the rest fell on "
+                  "units without any active input",
+                  sum[worst].item<double>(), wanted[worst].item<double>()));
 }
 
 }  // namespace limn

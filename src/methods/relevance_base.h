@@ -27,8 +27,7 @@ ValueId stage_layer(const Pass& pass, const std::string& name);
 WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, ValueId layer,
                      const Tensor& relevance);
 
-/// Sets `gap` to the share of `expected` [N] that the map's sum misses, and says so in words where
-/// it is over one percent.
+/// Says in words where the map's sum misses `expected` [N] by over one percent.
 void note_lost(Explanation& explanation, const Tensor& expected);
 
 }  // namespace limn

@@ -1,5 +1,6 @@
 // Pad with zeros before AveragePool is AveragePool with pads that counts the padding. Exact where
-// the pool does not pad itself without counting, and no window lies in the padding alone.
+// the pool does not pad itself without counting, and no window lies in the padding alone. Before a
+// convolution it is the convolution's own padding.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -38,7 +39,41 @@ std::optional<std::vector<std::int64_t>> zero_pads(const Pattern& pattern, const
   return pads;
 }
 
+/// Adds zero pads of the spatial axes to a node's own; false where the Pad does anything else.
+bool add_pads(const Pattern& pattern, const DraftNode& pad, std::vector<std::int64_t>& own) {
+  const std::size_t spatial = own.size() / 2;
+  const auto pads = zero_pads(pattern, pad, spatial + 2);
+  if (!pads || (*pads)[0] || (*pads)[1] || (*pads)[spatial + 2] || (*pads)[spatial + 3]) {
+    return false;
+  }
+  for (std::size_t i = 0; i < spatial; ++i) {
+    own[i] += (*pads)[i + 2];
+    own[spatial + i] += (*pads)[spatial + 4 + i];
+  }
+  return true;
+}
+
 }  // namespace
+
+void fuse_pad_conv(Draft& draft) {
+  Pattern pattern(draft);
+  for (auto& conv : draft.nodes) {
+    if (conv.op != "Conv" || !conv.domain.empty() || conv.inputs.size() < 2) continue;
+    const DraftNode* pad = pattern.producer(conv.inputs[0], {"Pad"});
+    const Tensor weight = pattern.constant(conv.inputs[1]);
+    if (!pad || pad->inputs.empty() || !weight.defined() || weight.dim() < 3) continue;
+    const std::string automatic = conv.attributes.text("auto_pad", "NOTSET");
+    if (automatic != "NOTSET" && automatic != "VALID") continue;
+    const auto spatial = static_cast<std::size_t>(weight.dim()) - 2;
+    auto own = conv.attributes.integers("pads", std::vector<std::int64_t>(2 * spatial, 0));
+    if (own.size() != 2 * spatial || automatic == "VALID") own.assign(2 * spatial, 0);
+    if (!std::all_of(own.begin(), own.end(), is_plain_pad)) continue;
+    if (!add_pads(pattern, *pad, own)) continue;
+    conv.attributes.erase("auto_pad");
+    conv.attributes.set("pads", own);
+    conv.inputs[0] = pad->inputs[0];
+  }
+}
 
 void fuse_pad_pool(Draft& draft) {
   Pattern pattern(draft);
@@ -57,12 +92,9 @@ void fuse_pad_pool(Draft& draft) {
     if (!std::all_of(own.begin(), own.end(), is_plain_pad)) continue;
     const bool pads_itself = std::any_of(own.begin(), own.end(), [](auto p) { return p != 0; });
     if (pads_itself && given.integer("count_include_pad", 0) == 0) continue;
-    const auto pads = zero_pads(pattern, *pad, spatial + 2);
-    if (!pads || (*pads)[0] || (*pads)[1] || (*pads)[spatial + 2] || (*pads)[spatial + 3]) continue;
+    if (!add_pads(pattern, *pad, own)) continue;
     bool fits = true;
     for (std::size_t i = 0; i < spatial; ++i) {
-      own[i] += (*pads)[i + 2];
-      own[spatial + i] += (*pads)[spatial + 4 + i];
       fits = fits && own[i] < kernel[i] && own[spatial + i] < kernel[i];
     }
     if (!fits) continue;
