@@ -6,8 +6,6 @@
 // off A(|w|)^T R-/(A(|w|) off). It starts from the gradient-activation map over its sum. Source:
 // Nam, Kim, Lee, "Attribution Equilibrium", 2024; wjNam/Attribution-Equilibrium@b4eadf3
 // (modules/layers.py; the authors drop the residual path and judge kernels by their height).
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 

@@ -1,8 +1,6 @@
 // See relevance_base.h.
 #include "methods/relevance_base.h"
 
-#include <fmt/format.h>
-
 #include "rules/basic_rules.h"
 #include "rules/composites.h"
 #include "rules/lrp_rules.h"
@@ -93,9 +91,8 @@ void note_lost(Explanation& explanation, const Tensor& expected) {
   const auto worst = missing.argmax().item<std::int64_t>();
   if (missing[worst].item<double>() <= 0.01) return;
   explanation.notes.push_back(
-      fmt::format("the map sums to {:.3g} where relevance started with {:.3g}: the rest fell on "
-                  "units without any active input",
-                  sum[worst].item<double>(), wanted[worst].item<double>()));
+      concat("the map sums to ", sum[worst].item<double>(), " where relevance started with ",
+             wanted[worst].item<double>(), ": the rest fell on units without any active input"));
 }
 
 }  // namespace limn
