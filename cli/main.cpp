@@ -54,6 +54,7 @@ int run(int count, char** values) {
   add_compare(app, action);
   add_inspect(app, action);
   add_list(app, action);
+  add_overlap(app, action);
   add_diff(app, action);
   add_doctor(app, action);
   add_demo(app, action);

@@ -20,4 +20,9 @@ struct MapComparison {
 /// Numerical.
 MapComparison compare_maps(const Tensor& first, const Tensor& second);
 
+/// How far what speaks for one class is what speaks for another: with each map's positive part
+/// scaled to sum 1, the sum of the smaller over the sum of the larger values, 0..1 (0 where a map
+/// has no positive part). Throws as compare_maps.
+double positive_overlap(const Tensor& first, const Tensor& second);
+
 }  // namespace limn

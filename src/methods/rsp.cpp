@@ -23,7 +23,7 @@ constexpr double kPatchLimit = 4;
 struct RspOptions {
   std::string layer;
   std::vector<std::string> hostile = {"auto"};
-  bool contrastive = false, shift = true, reference = false;
+  bool contrastive = false, start_only = false, shift = true, reference = false;
   std::string first_conv = "auto";
 
   std::vector<std::string> against() const {
@@ -58,6 +58,8 @@ Fields fields(RspOptions& o) {
                   "other targets), predicted, or a list of classes"),
       bool_field("contrastive", o.contrastive,
                  "c*RSP: hostile=predicted (probability at least .5, or the top 5)"),
+      bool_field("start-only", o.start_only,
+                 "the (relative) gradient-activation map it starts from, at the layer's size"),
       bool_field("shift", o.shift, "the uniform shift of kernels larger than 1x1"),
       bool_field("reference", o.reference, "the authors' code with its quirks"),
       choice_field("first-conv", o.first_conv, {"auto", "yes", "no"},
@@ -163,8 +165,13 @@ std::vector<Explanation> explain(const RspOptions& o, const Call& call) {
   }
   const ValueId layer = stage_layer(pass, o.layer);
   const RelativeStart start = relative_start(pass, call, layer, o.against(), o.reference);
-  auto all =
-      pass.explanations(call, walk_down(pass, call, book, layer, start.relevance), at, info());
+  WalkResult result;
+  if (o.start_only) {
+    result.relevance[layer] = start.relevance;
+  } else {
+    result = walk_down(pass, call, book, layer, start.relevance);
+  }
+  auto all = pass.explanations(call, result, o.start_only ? layer : at, info());
   for (std::size_t s = 0; s < all.size(); ++s) {
     const Tensor begun = start.relevance[static_cast<std::int64_t>(s)];
     all[s].layer = pass.model.graph().value(layer).name;

@@ -66,9 +66,8 @@ double ssim_of(const Tensor& a, const Tensor& b) {
       .item<double>();
 }
 
-}  // namespace
-
-MapComparison compare_maps(const Tensor& first, const Tensor& second) {
+/// Both in float64 on the CPU; throws where they cannot be compared.
+std::pair<Tensor, Tensor> checked(const Tensor& first, const Tensor& second) {
   if (first.sizes() != second.sizes()) {
     fail(ErrorCode::BadInput, "the maps differ in shape: ", first.sizes(), " and ", second.sizes(),
          "; compare maps of the same picture");
@@ -79,6 +78,13 @@ MapComparison compare_maps(const Tensor& first, const Tensor& second) {
   if (!a.isfinite().all().item<bool>() || !b.isfinite().all().item<bool>()) {
     fail(ErrorCode::Numerical, "a map holds NaN or infinity; nothing can be compared");
   }
+  return {a, b};
+}
+
+}  // namespace
+
+MapComparison compare_maps(const Tensor& first, const Tensor& second) {
+  const auto [a, b] = checked(first, second);
   MapComparison out;
   out.cosine = cosine_of(a, b);
   out.rank_correlation = correlation(ranks(a), ranks(b));
@@ -97,6 +103,15 @@ MapComparison compare_maps(const Tensor& first, const Tensor& second) {
   for (std::int64_t i = 0; i < stack_a.size(0); ++i) out.ssim += ssim_of(stack_a[i], stack_b[i]);
   out.ssim /= static_cast<double>(stack_a.size(0));
   return out;
+}
+
+double positive_overlap(const Tensor& first, const Tensor& second) {
+  const auto [a, b] = checked(first, second);
+  const Tensor p = a.clamp_min(0), q = b.clamp_min(0);
+  const double p_sum = p.sum().item<double>(), q_sum = q.sum().item<double>();
+  if (p_sum == 0 || q_sum == 0) return 0;
+  const Tensor x = p / p_sum, y = q / q_sum;
+  return (at::minimum(x, y).sum() / at::maximum(x, y).sum()).item<double>();
 }
 
 }  // namespace limn

@@ -75,6 +75,17 @@ TEST(CompareMaps, CosineAndLargestDifference) {
   EXPECT_NEAR(compare_maps(a, 7 * a).cosine, 1, 1e-12);
 }
 
+TEST(CompareMaps, PositiveOverlap) {
+  const Tensor a = at::tensor({1.0, 3.0, 0.0, -5.0}).view({2, 2});
+  const Tensor b =
+      at::tensor({0.0, 2.0, 2.0, 9.0}).view({2, 2}) - at::tensor({0.0, 0.0, 0.0, 9.0}).view({2, 2});
+  // Scaled: .25 .75 0 0 and 0 .5 .5 0.
+  EXPECT_NEAR(positive_overlap(a, b), 0.5 / 1.5, 1e-12);
+  EXPECT_NEAR(positive_overlap(a, 7 * a), 1, 1e-12);
+  EXPECT_EQ(positive_overlap(a, -a.abs()), 0);
+  EXPECT_EQ(positive_overlap(at::tensor({1.0, 0.0}), at::tensor({0.0, 1.0})), 0);
+}
+
 TEST(CompareMaps, RefusesWhatCannotBeCompared) {
   EXPECT_THROW(compare_maps(at::rand({2, 3}), at::rand({3, 2})), Error);
   EXPECT_THROW(compare_maps(at::full({2, 2}, NAN), at::rand({2, 2})), Error);
