@@ -56,6 +56,22 @@ Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, doubl
   return out;
 }
 
+Tensor divide_positive(const Tensor& r, const Tensor& z) {
+  constexpr double kSmallest = 1e-30;
+  if (!same_layout(r, z)) {
+    const Tensor none = z <= kSmallest;
+    return (r / z.masked_fill(none, 1)).masked_fill(none, 0);
+  }
+  Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_positive", [&] {
+    const auto smallest = static_cast<scalar_t>(kSmallest);
+    for_each<scalar_t>(r, z, out, [smallest](scalar_t a, scalar_t b, std::int64_t) {
+      return b > smallest ? a / b : scalar_t(0);
+    });
+  });
+  return out;
+}
+
 GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
                                double epsilon) {
   if (!same_layout(r, z) || z_plus.scalar_type() != z.scalar_type() ||

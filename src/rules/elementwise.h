@@ -8,10 +8,14 @@ namespace limn {
 /// scale * r / (z + epsilon sgn(z)) with sgn(0) = 1; r is [S, shape of z] or broadcasts.
 Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, double scale = 1);
 
+/// r / z where z > 0, else 0 (z below 1e-30 counts as 0: the quotient would overflow in float).
+Tensor divide_positive(const Tensor& r, const Tensor& z);
+
 /// The gamma rule's quotients, each zero where z has the other sign.
 struct GammaQuotients {
   Tensor above;  ///< r / st(z_plus) where z > 0
-  Tensor below;  ///< r / st((2 + gamma) z - z_plus) where z < 0; undefined where r is 0 at all these
+  Tensor
+      below;  ///< r / st((2 + gamma) z - z_plus) where z < 0; undefined where r is 0 at all these
 };
 GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
                                double epsilon);
