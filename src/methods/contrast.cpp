@@ -159,7 +159,8 @@ WalkRequest request_for(const Call& call, std::vector<std::pair<ValueId, Tensor>
 TopMessages walk_top(const Pass& pass, const Call& call, const RuleBook& book,
                      const Tensor& seeds) {
   const Graph& graph = pass.model.graph();
-  TopMessages top{.last = last_layer(pass.model)};
+  TopMessages top;
+  top.last = last_layer(pass.model);
   const ValueId input = top.last.input;
   std::vector<ValueId> above = {input};
   for (const auto& name : call.options.record) {
@@ -219,19 +220,21 @@ Tensor contrasted(const Tensor& target, const Tensor& contrast,
   const Tensor t = target.to(at::kDouble).flatten(2), c = contrast.to(at::kDouble).flatten(2);
   const Tensor sum = c.sum(2);
   // A sum that is all rounding would blow the contrast up.
-  const Tensor nothing = sum.abs() <= 1e-9 * c.abs().sum(2);
+  const double rounding = contrast.scalar_type() == at::kDouble ? 1e-12 : 1e-6;
+  const Tensor nothing = sum.abs() <= rounding * c.abs().sum(2);
   const Tensor ratio = (t.sum(2) / sum.masked_fill(nothing, 1)).masked_fill(nothing, 0);
   notes.resize(static_cast<std::size_t>(target.size(0)));
   for (std::size_t s = 0; s < notes.size(); ++s) {
     const auto count = nothing[static_cast<std::int64_t>(s)].sum().item<std::int64_t>();
     if (count == 0) {
-      notes[s].push_back(
+      notes[s].emplace_back(
           "the map sums to zero before anything is cut off: it shows what speaks "
           "for the target more than for what it is set against");
       continue;
     }
+    const std::string where = target.size(1) > 1 ? concat(" in ", count, " samples") : "";
     notes[s].push_back(concat(
-        "nothing to contrast with", target.size(1) > 1 ? concat(" in ", count, " samples") : "",
+        "nothing to contrast with", where,
         ": the relevance of what the target is set against sums to zero, so the target's own is "
         "shown"));
   }

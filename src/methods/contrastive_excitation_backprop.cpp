@@ -34,9 +34,9 @@ void note_masses(Explanation& one, const Tensor& plus, const Tensor& minus) {
   const auto empty = [](const Tensor& message) {
     return (message.flatten(1).abs().sum(1) == 0).any().item<bool>();
   };
-  if (empty(plus)) one.notes.push_back("nothing in the last layer excites the target");
+  if (empty(plus)) one.notes.emplace_back("nothing in the last layer excites the target");
   if (empty(minus)) {
-    one.notes.push_back(
+    one.notes.emplace_back(
         "nothing in the last layer inhibits the target: this is plain excitation backprop");
   }
 }

@@ -25,7 +25,9 @@ Backbone limn_backbone(const ContrastiveOptions& options, const Call& call) {
 }
 
 Backbone wjnam_backbone(const ContrastiveOptions& options) {
-  return {wjnam_book({.alpha = options.alpha}), BatchNorm::Keep};
+  return {
+      wjnam_book({.alpha = options.alpha, .division = Division::Ucag, .first_convolution = "auto"}),
+      BatchNorm::Keep};
 }
 
 Field low_field(ContrastiveOptions& options) {

@@ -23,6 +23,7 @@ struct Backbone {
   BatchNorm batch_norm;
 };
 Backbone limn_backbone(const ContrastiveOptions& options, const Call& call);
+/// Alpha-beta as KU-HJH/UCAG@4d12475 (ATTR/layers_rap.py) computes and divides.
 Backbone wjnam_backbone(const ContrastiveOptions& options);
 
 Field low_field(ContrastiveOptions& options);
