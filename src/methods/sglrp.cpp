@@ -61,11 +61,6 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
   const Backbone backbone = reference ? wjnam_backbone(o) : limn_backbone(o, call);
   const Pass pass(call, backbone.batch_norm);
   if (call.options.start.defined()) return explain_start(pass, call, backbone.book, info());
-  if (pass.model.output_kind() == OutputKind::MultiLabel) {
-    fail(ErrorCode::Unsupported,
-         "the model is multi-label (sigmoid): there is no softmax whose gradient could start "
-         "SGLRP; use clrp or lrp(contrast=others)");
-  }
   const auto [targets, others] = seeds_of(pass, reference);
   ContrastWalk both = walk_others(pass, call, backbone.book, targets, others);
   std::vector<std::vector<std::string>> notes;
@@ -74,6 +69,11 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
   auto all = pass.explanations(call, both.target, pass.model.input(), info());
   for (std::size_t s = 0; s < all.size(); ++s) {
     all[s].notes.insert(all[s].notes.end(), notes[s].begin(), notes[s].end());
+    if (pass.model.output_kind() == OutputKind::MultiLabel) {
+      all[s].notes.emplace_back(
+          "the model is multi-label (sigmoid); SGLRP starts from the softmax of its logits all the "
+          "same");
+    }
   }
   return all;
 }

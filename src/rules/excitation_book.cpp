@@ -11,40 +11,24 @@
 namespace limn {
 namespace {
 
-/// max(c_i, 0) of a summand c_i = +-x_i; a constant summand takes no part and stays undefined.
-Tensors positive_summands(const Step& step) {
-  Tensors parts(step.node.inputs.size());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (step.facts.constant(step.id)[i]) continue;
-    const Tensor& x = step.in(i);
-    const bool negated = step.node.op == "Sub" && i == 1;
-    const bool known = step.facts.nonnegative(step.node.inputs[i]);
-    parts[i] = negated ? (-x).clamp_min_(0) : known ? x : x.clamp_min(0);
-  }
-  return parts;
-}
-
+/// A sum shares among its summands c_i = +-x_i; constant ones take no part.
 Rule positive_join_rule() {
   return {"positive parts", [](const Step& step, const Tensors& r_out) {
-            const Tensor& r = r_out.front();
-            const Tensors parts = positive_summands(step);
-            Tensor z;
-            double count = 0;
-            for (const auto& part : parts) {
-              if (!part.defined()) continue;
-              z = z.defined() ? z + part : part;
-              ++count;
+            Tensors summands;
+            std::vector<std::size_t> places;
+            for (std::size_t i = 0; i < step.node.inputs.size(); ++i) {
+              if (step.facts.constant(step.id)[i]) continue;
+              const bool negated = step.node.op == "Sub" && i == 1;
+              Tensor summand = negated ? -step.in(i) : step.in(i);
+              if (summand.sizes() != step.out().sizes()) summand = summand.expand_as(step.out());
+              summands.push_back(std::move(summand));
+              places.push_back(i);
             }
-            if (z.sizes() != step.out().sizes()) z = z.expand_as(step.out());
-            const Tensor s = divide_positive(r, z);
-            // Where no summand is positive each gets the same.
-            const Tensor rest = (r / count).masked_fill_(z > 0, 0);
-            const bool any_rest = rest.any().item<bool>();
-            Tensors result(parts.size());
-            for (std::size_t i = 0; i < parts.size(); ++i) {
-              if (!parts[i].defined() || !step.wanted[i]) continue;
-              const Tensor share = any_rest ? s * parts[i] + rest : s * parts[i];
-              result[i] = sum_to_shape(share, step.in(i).sizes());
+            const Tensors shares = share_by_positive_parts(r_out.front(), summands);
+            Tensors result(step.node.inputs.size());
+            for (std::size_t k = 0; k < places.size(); ++k) {
+              const std::size_t i = places[k];
+              if (step.wanted[i]) result[i] = sum_to_shape(shares[k], step.in(i).sizes());
             }
             return result;
           }};

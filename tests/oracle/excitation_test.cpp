@@ -188,6 +188,24 @@ TEST(ExcitationBook, AProductSharesByPositiveProducts) {
   EXPECT_LT(relative_error(right, want_right.tensor()), 1e-12);
 }
 
+TEST(SharesByPositiveParts, AreTheExpressionInAnyLayout) {
+  at::manual_seed(15);
+  const Tensor r = random_tensor({2, 2, 3, 4, 5});
+  const Tensor a = random_tensor({2, 3, 4, 5}), b = random_tensor({2, 3, 4, 5});
+  const Tensor none = (a <= 0).logical_and(b <= 0);
+  const Tensor z = (a.clamp_min(0) + b.clamp_min(0)).masked_fill(none, 1);
+  const Tensor want = at::where(none, r / 2, r * a.clamp_min(0) / z);
+  for (const bool last : {false, true}) {
+    // Either both in the layout of r (one loop) or one in another (the expression).
+    const Tensor second = last ? b.contiguous(at::MemoryFormat::ChannelsLast) : b;
+    const Tensors shares = share_by_positive_parts(r, {a, second});
+    EXPECT_LT(relative_error(shares[0], want), 1e-12);
+    EXPECT_LT(relative_error(shares[0] + shares[1], r), 1e-12);
+  }
+  const Tensors three = share_by_positive_parts(r, {a, b, at::zeros_like(a)});
+  EXPECT_LT(relative_error(three[0] + three[1] + three[2], r), 1e-12);
+}
+
 TEST(DividePositive, IsTheExpressionInAnyLayout) {
   at::manual_seed(14);
   const Tensor r = random_tensor({2, 2, 3, 4, 5});

@@ -197,11 +197,25 @@ TEST(Contrast, ASoftmaxBehindTheLogitsChangesNothing) {
   }
 }
 
-TEST(Contrast, SoftmaxGradientsNeedASoftmax) {
-  const Model model = double_model(testing::small_model()).with_output(OutputKind::MultiLabel);
+TEST(Contrast, ASoftmaxOfSigmoidLogitsIsSaid) {
+  const Model model = double_model(testing::small_model());
   const Tensor x = random({1, 3, 24, 24});
-  EXPECT_NE(message_of("sglrp", model, x).find("multi-label"), std::string::npos);
-  EXPECT_EQ(message_of("clrp", model, x), "");
+  const auto single = make_method("sglrp")->explain(model, x);
+  const auto multi = make_method("sglrp")->explain(model.with_output(OutputKind::MultiLabel), x);
+  EXPECT_FALSE(has_note(single, "multi-label"));
+  EXPECT_TRUE(has_note(multi, "multi-label"));
+  EXPECT_TRUE(at::equal(single.relevance, multi.relevance));
+}
+
+/// Even where the softmax is 1 in float the map stays: its seeds are not the gradient itself.
+TEST(Contrast, SoftmaxGradientsOfASurePredictionDoNotFade) {
+  Draft draft = testing::small_model();
+  draft.constants["b3"] = draft.constants["b3"].clone();
+  draft.constants["b3"][2] = 500;
+  const Model model{Graph(draft)};
+  const auto one = make_method("sglrp")->explain(model, at::randn({1, 3, 24, 24}), {});
+  EXPECT_EQ(one.classes.front(), 2);
+  EXPECT_GT(one.relevance.abs().max().item<double>(), 1e-6);
 }
 
 /// Epsilon divides by z: the dual of the class would be the class.
