@@ -50,7 +50,8 @@ void list_methods() {
       fmt::print("{}{}\n", family.empty() ? "" : "\n", info.family);
       family = info.family;
     }
-    bool first = true;
+    bool first = info.name.size() <= 20;
+    if (!first) fmt::print("  {}\n", info.name);
     for (const auto& line : wrapped(info.summary, 74)) {
       fmt::print("  {:<20} {}\n", first ? info.name : "", line);
       first = false;

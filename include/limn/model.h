@@ -83,6 +83,9 @@ class Model {
   Model with_preprocessing(Preprocessing preprocessing) const;
   Model with_labels(std::vector<std::string> labels) const;
   Model with_output(OutputKind kind) const;
+  /// The same device, precision, labels and preprocessing around another graph, whose weights are
+  /// already there.
+  Model with_graph(Graph graph) const;
   Model to(c10::Device device) const;
   /// kFloat or kDouble.
   Model to(at::ScalarType dtype) const;

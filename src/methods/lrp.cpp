@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "methods/contrast.h"
 #include "methods/method_base.h"
 #include "rules/composites.h"
 #include "rules/reference_books.h"
@@ -28,6 +29,7 @@ struct LrpOptions {
   std::string variant = "original";
   std::string first_conv = "auto";
   bool subtract_mean = false;
+  std::string contrast = "none";
 };
 
 const MethodInfo& info() {
@@ -78,6 +80,9 @@ Fields fields(LrpOptions& o) {
       choice_field("first-conv", o.first_conv, {"auto", "yes", "no"},
                    "of flavor wjnam: whether the first convolution gets zB; auto: if it has three "
                    "channels"),
+      choice_field("contrast", o.contrast, {"none", "others", "dual"},
+                   "relevance of what is subtracted, scaled to the same sum; others: the score "
+                   "spread over all other classes; dual: the last linear layer negated"),
       bool_field("subtract-mean", o.subtract_mean,
                  "of flavor wjnam: remove each map's mean at the end"),
   };
@@ -160,17 +165,67 @@ BatchNorm batch_norm_for(const LrpOptions& o) {
   return o.flavor == "zennit" ? BatchNorm::FoldConvolutions : BatchNorm::Keep;
 }
 
+/// The same rules with z+ at the last linear layer: epsilon, which divides by z, cannot tell w from
+/// -w, so that a dual through it would equal its target.
+RuleBook top_book(const LrpOptions& o, const CompositeOptions& values, const RuleBook& book) {
+  const bool composite_rules = o.flavor == "limn" || o.flavor == "zennit";
+  return composite_rules && o.rules.empty() ? composite("excitation-backprop", values) : book;
+}
+
+/// Seeds of each target's class and of the others, which share its seed among them.
+std::pair<Tensor, Tensor> target_and_others(const LrpOptions& o, const Pass& pass) {
+  Tensors targets, others;
+  for (const auto& objective : pass.objectives) {
+    const Tensor one = target_class(objective), other = other_classes(objective);
+    targets.push_back(o.seed == "score" ? objective.relevance * (one > 0) : one);
+    const Tensor count = other.flatten(1).sum(1);
+    const Tensor each = targets.back().flatten(1).sum(1) / count.clamp_min(1e-12);
+    others.push_back(other * per_sample(each, other));
+  }
+  return {at::stack(targets), at::stack(others)};
+}
+
+/// Both walks of lrp(contrast=...).
+ContrastWalk walk_contrast(const LrpOptions& o, const CompositeOptions& values, const Pass& pass,
+                           const Call& call, const RuleBook& book) {
+  if (o.contrast == "others") {
+    const auto [target, others] = target_and_others(o, pass);
+    return walk_others(pass, call, book, target, others);
+  }
+  refuse_margins(pass, "contrast=others");
+  const Tensor seeds = o.seed == "score" ? pass.relevances(call) : pass.gradients(call);
+  TopMessages top = walk_top(pass, call, top_book(o, values, book), seeds);
+  const double difference = (top.target - top.dual).abs().max().item<double>();
+  if (difference <= 1e-3 * top.target.abs().max().item<double>() && difference >= 0 &&
+      top.target.abs().max().item<double>() > 0) {
+    fail(ErrorCode::InvalidArgument,
+         "contrast=dual: the last linear layer's rule cannot tell its weights from their negation; "
+         "give it z+ or alpha-beta (`last z+` in the rules file)");
+  }
+  return walk_dual(pass, call, book, std::move(top));
+}
+
 std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
   const CompositeOptions values = numbers(o, call);
   const Choice choice = choose(o, values, call.model.graph());
   const RuleBook book = book_for(o, values, choice.composite);
   const Pass pass(call, batch_norm_for(o));
-  const Tensor seeds = o.seed == "score" ? pass.relevances(call) : pass.gradients(call);
   const ValueId at = pass.model.input();
-  WalkResult result = pass.walk_from(call, book, seeds, {at});
+  const bool contrastive = o.contrast != "none" && !call.options.start.defined();
+  WalkResult result;
+  std::vector<std::vector<std::string>> notes(pass.objectives.size());
+  if (contrastive) {
+    ContrastWalk both = walk_contrast(o, values, pass, call, book);
+    result = std::move(both.target);
+    result.relevance[at] = contrasted(result.relevance.at(at), both.contrast, notes);
+  } else {
+    const Tensor seeds = o.seed == "score" ? pass.relevances(call) : pass.gradients(call);
+    result = pass.walk_from(call, book, seeds, {at});
+  }
   auto all = pass.explanations(call, result, at, info());
-  for (auto& one : all) {
-    if (o.seed != "score" || call.options.start.defined()) one.gap = Tensor();
+  for (std::size_t s = 0; s < all.size(); ++s) {
+    Explanation& one = all[s];
+    if (o.seed != "score" || call.options.start.defined() || contrastive) one.gap = Tensor();
     if (o.subtract_mean) {
       one.relevance = one.relevance - one.relevance.mean({1, 2, 3}, true);
       one.gap = Tensor();
@@ -178,6 +233,8 @@ std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
     if (o.flavor == "limn" && o.composite == "auto") {
       one.notes.push_back("composite " + choice.composite + ": " + choice.why);
     }
+    if (o.contrast != "none" && !contrastive) one.notes.push_back(kNoContrastOfStart);
+    one.notes.insert(one.notes.end(), notes[s].begin(), notes[s].end());
   }
   return all;
 }

@@ -76,7 +76,8 @@ ValueId Pass::recorded(const Call& call, const std::string& name) const {
     if (const ValueId id = model.graph().find(unfolded.value(output).name)) return id;
   }
   fail(ErrorCode::NotFound, "value \"", name,
-       "\" does not exist once batch norm is folded; give batch-norm=pass or another value");
+       "\" does not exist once batch norm is folded; give another value, or batch-norm=pass where "
+       "the method has it");
 }
 
 WalkResult Pass::walk_from(const Call& call, const RuleBook& book, const Tensor& seeds,

@@ -130,6 +130,10 @@ Model Model::with_output(OutputKind kind) const {
   return Model(std::shared_ptr<const State>(copy));
 }
 
+Model Model::with_graph(Graph graph) const {
+  return Model(std::shared_ptr<const State>(state_->with_graph(std::move(graph))));
+}
+
 Model Model::to(c10::Device device) const {
   if (device == state_->device) return *this;
   if (device.is_cuda() && !at::hasCUDA()) {

@@ -43,9 +43,14 @@ Tensors pull_gradient(const Step& step, const Tensors& grad_out) {
     const auto view = step.view();
     return only(step, pull_named(step, *view, grad_out.front(), view->weight(), "w"));
   }
-  const Tensors in = step.inputs();
   Tensors out;
   for (ValueId id : node.outputs) out.push_back(id ? step.tape[id] : Tensor());
+  return pull_gradient_at(step, step.inputs(), out, grad_out);
+}
+
+Tensors pull_gradient_at(const Step& step, const Tensors& in, const Tensors& out,
+                         const Tensors& grad_out) {
+  const Node& node = step.node;
   std::int64_t seeds = 1;
   for (const auto& g : grad_out) {
     if (g.defined()) seeds = g.size(0);

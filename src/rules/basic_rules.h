@@ -34,6 +34,9 @@ Tensor pull_named(const Step& step, const LinearView& view, const Tensor& s, con
                   std::string_view name);
 /// Gradient of all wanted inputs for outputs' gradients with the leading seed axis.
 Tensors pull_gradient(const Step& step, const Tensors& grad_out);
+/// The same at other values of the inputs and outputs than the tape's; never through a linear view.
+Tensors pull_gradient_at(const Step& step, const Tensors& in, const Tensors& out,
+                         const Tensors& grad_out);
 /// Sums r [S, ...] over broadcast axes down to [S, shape].
 Tensor sum_to_shape(const Tensor& r, at::IntArrayRef shape);
 /// Relevance for the data input alone.

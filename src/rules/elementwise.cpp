@@ -57,6 +57,72 @@ Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, doubl
   return out;
 }
 
+namespace {
+
+/// Below it the quotient of two floats would overflow.
+constexpr double kSmallest = 1e-30;
+
+Tensors shares_plain(const Tensor& r, const Tensors& summands) {
+  Tensors shares;
+  Tensor z;
+  for (const auto& summand : summands) {
+    shares.push_back(summand.clamp_min(0));
+    z = z.defined() ? z + shares.back() : shares.back();
+  }
+  const Tensor s = divide_positive(r, z);
+  const Tensor rest = (r / static_cast<double>(summands.size())).masked_fill(z > kSmallest, 0);
+  for (auto& share : shares) share = s * share + rest;
+  return shares;
+}
+
+}  // namespace
+
+Tensors share_by_positive_parts(const Tensor& r, const Tensors& summands) {
+  const auto fits = [&](const Tensor& summand) { return same_layout(r, summand); };
+  if (summands.size() != 2 || !fits(summands[0]) || !fits(summands[1])) {
+    return shares_plain(r, summands);
+  }
+  Tensor first = at::empty_strided(r.sizes(), r.strides(), r.options());
+  Tensor second = at::empty_strided(r.sizes(), r.strides(), r.options());
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "share_by_positive_parts", [&] {
+    const auto smallest = static_cast<scalar_t>(kSmallest);
+    const scalar_t* b = summands[1].data_ptr<scalar_t>();
+    scalar_t* to = second.data_ptr<scalar_t>();
+    const std::int64_t size = summands[0].numel(), seeds = r.size(0);
+    const scalar_t *a = summands[0].data_ptr<scalar_t>(), *from = r.data_ptr<scalar_t>();
+    scalar_t* to_first = first.data_ptr<scalar_t>();
+    at::parallel_for(0, size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t s = 0; s < seeds; ++s) {
+        const std::int64_t offset = s * size;
+        for (std::int64_t i = begin; i < end; ++i) {
+          const scalar_t x = a[i] > 0 ? a[i] : scalar_t(0), y = b[i] > 0 ? b[i] : scalar_t(0);
+          const scalar_t z = x + y, q = from[offset + i];
+          const scalar_t quotient = z > smallest ? q / z : scalar_t(0);
+          const scalar_t rest = z > smallest ? scalar_t(0) : q / 2;
+          to_first[offset + i] = quotient * x + rest;
+          to[offset + i] = quotient * y + rest;
+        }
+      }
+    });
+  });
+  return {first, second};
+}
+
+Tensor divide_positive(const Tensor& r, const Tensor& z) {
+  if (!same_layout(r, z)) {
+    const Tensor none = z <= kSmallest;
+    return (r / z.masked_fill(none, 1)).masked_fill(none, 0);
+  }
+  Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_positive", [&] {
+    const auto smallest = static_cast<scalar_t>(kSmallest);
+    for_each<scalar_t>(r, z, out, [smallest](scalar_t a, scalar_t b, std::int64_t) {
+      return b > smallest ? a / b : scalar_t(0);
+    });
+  });
+  return out;
+}
+
 GammaQuotients gamma_quotients(const Tensor& r, const Tensor& z, const Tensor& z_plus, double gamma,
                                double epsilon) {
   if (!same_layout(r, z) || z_plus.scalar_type() != z.scalar_type() ||

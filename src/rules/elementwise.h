@@ -8,6 +8,13 @@ namespace limn {
 /// scale * r / (z + epsilon sgn(z)) with sgn(0) = 1; r is [S, shape of z] or broadcasts.
 Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, double scale = 1);
 
+/// r / z where z > 0, else 0 (z below 1e-30 counts as 0: the quotient would overflow in float).
+Tensor divide_positive(const Tensor& r, const Tensor& z);
+
+/// r shared among summands (shaped like z, r is [S, z]) by their positive parts, equally where none
+/// is positive; one result for each.
+Tensors share_by_positive_parts(const Tensor& r, const Tensors& summands);
+
 /// The gamma rule's quotients, each zero where z has the other sign.
 struct GammaQuotients {
   Tensor above;  ///< r / st(z_plus) where z > 0

@@ -233,6 +233,18 @@ Tensor bound(const std::vector<double>& values, const Tensor& x, const char* nam
   return at::tensor(values, at::kDouble).to(x.options()).reshape(shape);
 }
 
+/// x A(w)^T s - l A(w+)^T s - h A(w-)^T s; l and h as x, or as one sample of it.
+Tensors box_shares(const Step& step, const Tensor& r, const Tensor& l, const Tensor& h,
+                   double stabilizer) {
+  const auto view = step.view();
+  const WeightParts parts(step, *view);
+  const Tensor& x = step.x();
+  const Tensor z = view->apply(x, view->weight(), {}) - view->apply(l, parts.plus(), {}) -
+                   view->apply(h, parts.minus(), {});
+  const Tensor s = divide_stabilized(r, z, stabilizer);
+  return only(step, x * parts.pull_whole(s) - l * parts.pull_plus(s) - h * parts.pull_minus(s));
+}
+
 }  // namespace
 
 Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabilizer) {
@@ -242,19 +254,45 @@ Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabili
          "normalized as the input is), or a preprocessing that tells them");
   }
   const auto apply = [low, high, stabilizer](const Step& step, const Tensors& r_out) {
-    const auto view = step.view();
-    const WeightParts parts(step, *view);
-    const Tensor& x = step.x();
     // The bounds are the same for all samples: one is enough.
-    const Tensor one = x.slice(0, 0, 1);
-    const Tensor l = bound(low, x, "low").expand_as(one), h = bound(high, x, "high").expand_as(one);
-    const Tensor w_plus = parts.plus(), w_minus = parts.minus();
-    const Tensor z = view->apply(x, view->weight(), {}) - view->apply(l, w_plus, {}) -
-                     view->apply(h, w_minus, {});
-    const Tensor s = divide_stabilized(r_out.front(), z, stabilizer);
-    return only(step, x * parts.pull_whole(s) - l * parts.pull_plus(s) - h * parts.pull_minus(s));
+    const Tensor one = step.x().slice(0, 0, 1);
+    return box_shares(step, r_out.front(), bound(low, one, "low").expand_as(one),
+                      bound(high, one, "high").expand_as(one), stabilizer);
   };
   return {"zB", apply};
+}
+
+Rule picture_box_rule(double stabilizer) {
+  return {"zB(picture)", [stabilizer](const Step& step, const Tensors& r_out) {
+            const Tensor& x = step.x();
+            std::vector<std::int64_t> axes;
+            for (std::int64_t d = 1; d < x.dim(); ++d) axes.push_back(d);
+            return box_shares(step, r_out.front(), x.amin(axes, true).expand_as(x),
+                              x.amax(axes, true).expand_as(x), stabilizer);
+          }};
+}
+
+Rule excitation_rule() {
+  return {"excitation", [](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const WeightParts parts(step, *view);
+            const Signs x(step);
+            const Tensor w_minus = x.minus.defined() ? parts.minus() : Tensor();
+            const Tensor z = forward(*view, x, parts.plus(), w_minus, {});
+            const Tensor s = divide_positive(r_out.front(), z);
+            return only(step, spread(
+                                  x, [&] { return parts.pull_plus(s); },
+                                  [&] { return parts.pull_minus(s); }));
+          }};
+}
+
+Rule positive_weights_rule(double epsilon) {
+  return {concat("w+(", epsilon, ")"), [epsilon](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const WeightParts parts(step, *view);
+            const Tensor z = view->apply(step.x(), parts.plus(), {});
+            return only(step, times(parts.pull_plus(r_out.front() / (z + epsilon)), step.x()));
+          }};
 }
 
 namespace {

@@ -23,6 +23,14 @@ Rule alpha_beta_rule(double alpha = 2, double beta = 1, double stabilizer = 1e-6
 /// zB for a first layer whose input lies in [low, high] per channel (one number: all channels):
 /// R_j = sum_k (x_j w_jk - l_j w+_jk - h_j w-_jk) R_k / st(z(x,w) - z(l,w+) - z(h,w-)).
 Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabilizer = 1e-6);
+/// The same between the lowest and the highest value of each sample, over all its channels.
+Rule picture_box_rule(double stabilizer = 1e-6);
+/// Excitation backprop: R_j = sum_k (x+ w+ + x- w-)_jk R_k / sum_j (x+ w+ + x- w-)_jk, no bias. A
+/// unit without any positive product hands nothing on.
+Rule excitation_rule();
+/// R_j = x_j sum_k w+_jk R_k / (sum_j x_j w+_jk + epsilon): the form of papers whose inputs are
+/// never negative.
+Rule positive_weights_rule(double epsilon);
 /// R_j = sum_k w_jk^2 R_k / st(sum_j w_jk^2 + b_k^2).
 Rule wsquare_rule(double stabilizer = 1e-6);
 /// The same with all weights 1 and no bias.

@@ -34,7 +34,7 @@ struct WjnamOptions {
 };
 /// LRP alpha-beta as wjNam/Relative_Attributing_Propagation@7fa9682 (modules/layers.py) computes
 /// it: no bias, no epsilon, both signs of the input normalized separately, zB on the first
-/// convolution with the smallest and largest value of the whole input, masked identity at batch
+/// convolution with the smallest and largest value of the whole input, nearly the identity at batch
 /// norm and concat.
 RuleBook wjnam_book(const WjnamOptions& options);
 

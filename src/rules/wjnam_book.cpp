@@ -82,8 +82,15 @@ RuleBook wjnam_base(Division division) {
                     }
                     return result;
                   }};
-  const Rule norm{"masked identity", [](const Step& step, const Tensors& r_out) {
-                    return only(step, r_out.front() * (step.x() * step.view()->weight() != 0));
+  // x w / (x w + 1e-9) with w = scale / sqrt(var^2 + epsilon), the variance squared as there.
+  const Rule norm{"x/z", [](const Step& step, const Tensors& r_out) {
+                    const double epsilon = step.node.attributes.real("epsilon", 1e-5);
+                    const Tensor& x = step.x();
+                    std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+                    shape[1] = -1;
+                    const Tensor w = step.in(1) / (step.in(4).square() + epsilon).sqrt();
+                    const Tensor xw = x * w.reshape(shape);
+                    return only(step, r_out.front() * (xw / (xw + 1e-9)));
                   }};
   const Rule concat{"masked identity", [](const Step& step, const Tensors& r_out) {
                       return pull_gradient(step, {r_out.front() * (step.out() != 0)});

@@ -101,6 +101,31 @@ Recipe lrp_toolbox(const json& golden_case) {
   return {.spec = spec.text(), .rules = "", .channel_sum = false};
 }
 
+/// TorchRay's, or Zennit's where the case names a composite.
+Recipe excitation(const std::string& name, const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec(name);
+  spec.add("flavor", options.contains("composite") ? "zennit" : "torchray");
+  if (options.contains("saliency_layer")) spec.quoted("layer", options["saliency_layer"]);
+  if (options.contains("contrast_layer")) spec.quoted("contrast-layer", options["contrast_layer"]);
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+/// Gu's cases store the difference before its negative part is dropped.
+Recipe clrp_gu(const json& golden_case) {
+  SpecText spec("clrp");
+  spec.add("flavor", "gu").add("clamp", "false");
+  const json& options = golden_case["options"];
+  if (options.contains("type")) spec.add("type", options["type"]);
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe contrastive_wjnam(const std::string& name, const json& golden_case) {
+  SpecText spec(name);
+  spec.add("flavor", "wjnam").add("alpha", golden_case["options"].value("alpha", json(1)).dump());
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
 /// [width, height] of the TorchRay cases as our [height,width].
 void add_size(SpecText& spec, const json& options) {
   if (options.contains("resize") && options["resize"].is_array()) {
@@ -190,6 +215,12 @@ Recipe recipe_for(const json& golden_case) {
   if (method == "rap") return rap(golden_case);
   if (method == "rsp") return rsp(golden_case);
   if (method == "attribution_equilibrium") return attribution_equilibrium(golden_case);
+  if (method == "clrp_gu") return clrp_gu(golden_case);
+  if (method == "clrp" || method == "sglrp") return contrastive_wjnam(method, golden_case);
+  if (method == "excitation_backprop") return excitation("excitation-backprop", golden_case);
+  if (method == "contrastive_excitation_backprop") {
+    return excitation("contrastive-excitation-backprop", golden_case);
+  }
   if (method == "grad_cam") return cam_method("grad-cam", golden_case);
   static const std::map<std::string, std::string> pixel = {
       {"gradient", "gradient"},

@@ -14,6 +14,13 @@ using testing::random_graph;
 using testing::RandomGraphOptions;
 using testing::relative_error;
 
+/// Maps that sum to zero.
+std::vector<std::string> contrastive_specs() {
+  return {"clrp(clamp=false)", "clrp(type=type2, clamp=false)", "sglrp",
+          "lrp(composite=excitation-backprop, contrast=others)",
+          "lrp(composite=epsilon-plus, contrast=dual)"};
+}
+
 /// One spec per method, and the composites of LRP, which are methods of their own in all but name.
 std::vector<std::string> specs() {
   std::vector<std::string> all;
@@ -25,6 +32,7 @@ std::vector<std::string> specs() {
     all.push_back(std::string("lrp(composite=") + composite + ")");
   }
   all.push_back("lrp(composite=epsilon-gamma-box, low=-3, high=3)");
+  for (const auto& spec : contrastive_specs()) all.push_back(spec);
   return all;
 }
 
@@ -144,6 +152,83 @@ RC_GTEST_PROP(Methods, EpsilonPlusConservesWithoutBias, ()) {
   // What a rule cannot hand on (no positive contribution at all) is lost: only then is there a gap.
   RC_PRE(one.score.abs().min().item<double>() > 1e-3);
   RC_ASSERT(one.gap.max().item<double>() < 0.5);
+}
+
+/// A word of the notes, or "".
+bool says(const Explanation& one, const char* words) {
+  return std::any_of(one.notes.begin(), one.notes.end(), [&](const std::string& note) {
+    return note.find(words) != std::string::npos;
+  });
+}
+
+RC_GTEST_PROP(Excitation, KeepsItsMassOrSaysWhatIsLost, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  const Model model = double_model(random_graph(seed));
+  const Explanation one = make_method("excitation-backprop")
+                              ->explain(model, random_input(seed, 3), Target::of_class(3));
+  RC_ASSERT(one.relevance.min().item<double>() >= 0);
+  const Tensor mass = one.relevance.flatten(1).sum(1);
+  RC_ASSERT(mass.max().item<double>() <= 1 + 1e-9);
+  RC_ASSERT(((1 - mass) - one.gap).abs().max().item<double>() <= 1e-9);
+  const bool lost = one.gap.max().item<double>() > 1e-4;
+  RC_ASSERT(lost == says(one, "without any positive product"));
+  RC_LOG() << "lost " << one.gap.max().item<double>();
+  RC_CLASSIFY(lost, "lost");
+}
+
+/// Where every unit has a positive product (weights and inputs above zero) nothing can be lost.
+RC_GTEST_PROP(Excitation, KeepsAllMassWherePositiveProductsAre, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  RandomGraphOptions options;
+  options.batch_norm = options.bias = false;
+  Draft draft = random_graph(seed, options);
+  for (auto& [name, tensor] : draft.constants) tensor = tensor.abs() + 0.01;
+  const Explanation one =
+      make_method("excitation-backprop")
+          ->explain(double_model(draft), random_input(seed, 2).abs(), Target::of_class(1));
+  RC_ASSERT(one.gap.max().item<double>() <= 1e-9);
+}
+
+RC_GTEST_PROP(Contrast, MapsSumToZeroBeforeTheClamp, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  const Model model = double_model(random_graph(seed));
+  const Tensor x = random_input(seed, 2);
+  for (const auto& spec : contrastive_specs()) {
+    const Explanation one = make_method(spec)->explain(model, x, Target::of_class(2));
+    RC_LOG() << spec;
+    RC_ASSERT(at::isfinite(one.relevance).all().item<bool>());
+    if (says(one, "nothing to contrast with")) continue;
+    RC_ASSERT(says(one, "sums to zero"));
+    const Tensor flat = one.relevance.flatten(1);
+    RC_ASSERT((flat.sum(1).abs() <= 1e-9 * flat.abs().sum(1)).all().item<bool>());
+  }
+}
+
+/// The classes' order is nobody's business: the rows of the last layer permuted, the maps follow.
+RC_GTEST_PROP(Contrast, PermutingClassesPermutesMaps, ()) {
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  Draft draft = random_graph(seed);
+  const Model model = double_model(draft);
+  const Tensor order = at::tensor({3, 0, 4, 1, 2}, at::kLong);
+  const auto& last = draft.nodes.back();
+  for (std::size_t i = 1; i < last.inputs.size(); ++i) {
+    draft.constants[last.inputs[i]] = draft.constants[last.inputs[i]].index_select(0, order);
+  }
+  const Model permuted = double_model(draft);
+  const Tensor x = random_input(seed, 2);
+  std::vector<std::string> all = contrastive_specs();
+  for (const char* spec : {"mwp", "cmwp", "clrp", "clrp(flavor=wjnam)"}) all.emplace_back(spec);
+  for (const auto& spec : all) {
+    const auto method = make_method(spec);
+    for (std::int64_t k : {0, 3}) {
+      const Tensor map =
+          method->explain(model, x, Target::of_class(order[k].item<std::int64_t>())).relevance;
+      const Tensor other = method->explain(permuted, x, Target::of_class(k)).relevance;
+      if (map.abs().max().item<double>() == 0) continue;
+      RC_LOG() << spec;
+      RC_ASSERT(relative_error(other, map) <= 1e-9);
+    }
+  }
 }
 
 TEST(Methods, ALinearModelGivesWeightTimesInput) {
