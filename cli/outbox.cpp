@@ -31,6 +31,8 @@ void on_signal(int number) {
 void catch_interrupts() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  // A file over the size limit then fails like any other write.
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void check_interrupt() {

@@ -16,7 +16,9 @@ namespace {
 
 [[noreturn]] void cannot_write(const std::string& path, int reason) {
   std::string advice = "; choose another folder with -o";
-  if (reason == ENOSPC || reason == EDQUOT) advice = "; free some space or choose another folder";
+  if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG) {
+    advice = "; free some space, or choose another folder with -o";
+  }
   if (reason == EACCES || reason == EPERM || reason == EROFS) {
     advice = "; the folder is read-only: choose another with -o";
   }

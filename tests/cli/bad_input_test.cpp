@@ -121,9 +121,27 @@ TEST_F(BadInput, Outputs) {
   EXPECT_EQ(at.code, 7) << at.err;
   const auto compare = limn({"compare", model(), picture(), "-o", folder_ / "nowhere.jpg"});
   EXPECT_EQ(compare.code, 2) << compare.err;
-  // /dev/full takes nothing: a device stands for a full disk.
-  const auto full = limn({"compare", model(), picture(), "-o", "/proc/nowhere/x.png"});
-  EXPECT_EQ(full.code, 7) << full.err;
+  const auto nowhere = limn({"compare", model(), picture(), "-o", "/proc/nowhere/x.png"});
+  EXPECT_EQ(nowhere.code, 7) << nowhere.err;
+}
+
+/// A limit on the size of files stands for a full disk: both fail in the middle of a write.
+TEST_F(BadInput, NoSpace) {
+  const auto full = run_process(std::string("ulimit -f 1; ") + LIMN_CLI,
+                                {"explain", model(), picture(), "-o", out()});
+  expect_refused(full, 7, "free some space");
+}
+
+TEST_F(BadInput, AnInterruptLeavesNothing) {
+  std::filesystem::create_directory(folder_ / "many");
+  for (int i = 0; i < 5000; ++i) {
+    std::filesystem::create_hard_link(picture(),
+                                      folder_ / ("many/" + std::to_string(i) + ".png"));
+  }
+  const auto stopped = run_process(std::string("timeout --preserve-status -s INT 1.5 ") + LIMN_CLI,
+                                   {"explain", model(), folder_ / "many", "-o", out()});
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_TRUE(files().empty());
 }
 
 TEST_F(BadInput, DiffAndList) {

@@ -1,8 +1,14 @@
 // Spec strings and option fields.
 #include "limn/spec.h"
 
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
 #include "limn/error.h"
 #include "limn/options.h"
+#include "support/support.h"
 
 namespace limn {
 namespace {
@@ -61,6 +67,57 @@ TEST(Options, ReadsRangesAndSuggestsNames) {
     set_fields(fields, Spec::parse("f(epsilom=1)"));
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("\"epsilon\""), std::string::npos) << error.what();
+  }
+}
+
+/// Only limn::Error may come out, and what parses prints and parses to the same again.
+void survives(const std::string& text) {
+  try {
+    const Spec spec = Spec::parse(text);
+    EXPECT_EQ(Spec::parse(spec.text()), spec) << text;
+  } catch (const Error&) {
+  }
+}
+
+TEST(Spec, MutatedTextsGiveErrorsOnly) {
+  const std::vector<std::string> texts = {
+      "lrp(composite=epsilon-gamma-box, low=[-2.1,-2], high=3e-1)",
+      "smoothgrad(ucag(grad-cam(layer=\"a, b\"), patches=6), n=50)", "rsp(hostile=[1,\"cat\"])"};
+  const std::string alphabet = "()[]=,\"\\ -_.e07az\n\xff";
+  std::mt19937 random(1);
+  const auto below = [&](std::size_t n) { return random() % std::max<std::size_t>(n, 1); };
+  for (int i = 0; i < 10000; ++i) {
+    std::string text = texts[below(texts.size())];
+    for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
+      const std::size_t at = below(text.size() + 1);
+      switch (below(3)) {
+        case 0:
+          text.insert(at, 1, alphabet[below(alphabet.size())]);
+          break;
+        case 1:
+          text.erase(at, 1 + below(5));
+          break;
+        default:
+          text.insert(at, texts[below(texts.size())].substr(below(20), below(20)));
+      }
+    }
+    survives(text);
+  }
+  survives(std::string(100000, '('));
+  survives("f" + std::string(100000, '['));
+}
+
+TEST(Spec, KeptTextsOfTheFuzzerGiveErrorsOnly) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::test_data("")).parent_path().parent_path().parent_path() /
+      "fuzz" / "corpus" / "spec";
+  ASSERT_TRUE(std::filesystem::exists(folder)) << folder;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    SCOPED_TRACE(entry.path().string());
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::ostringstream bytes;
+    bytes << file.rdbuf();
+    survives(bytes.str());
   }
 }
 
