@@ -90,9 +90,9 @@ void note_lost(Explanation& explanation, const Tensor& expected) {
   const Tensor missing = (sum - wanted).abs() / wanted.abs().clamp_min(1e-12);
   const auto worst = missing.argmax().item<std::int64_t>();
   if (missing[worst].item<double>() <= 0.01) return;
-  explanation.notes.push_back(
-      concat("the map sums to ", sum[worst].item<double>(), " where relevance started with ",
-             wanted[worst].item<double>(), ": the rest fell on units without any active input"));
+  explanation.notes.push_back(concat("the map sums to ", sum[worst].item<double>(),
+                                     " where relevance started with ", wanted[worst].item<double>(),
+                                     ": the rest fell on units without any active input"));
 }
 
 }  // namespace limn

@@ -33,7 +33,8 @@ const PackedOps& packed_ops() {
 bool can_pack(const Tensor& x, const Tensor& w) {
   return x.dim() == 4 && w.dim() == 4 && x.device().is_cpu() && x.scalar_type() == at::kFloat &&
          w.scalar_type() == at::kFloat && x.numel() > 20480 && at::get_num_threads() > 1 &&
-         w.layout() == at::kStrided && plain_kernels == 0 && packed_ops().prepack && packed_ops().run;
+         w.layout() == at::kStrided && plain_kernels == 0 && packed_ops().prepack &&
+         packed_ops().run;
 }
 
 /// Whether a tensor's memory still lives.

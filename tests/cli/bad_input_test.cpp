@@ -135,8 +135,7 @@ TEST_F(BadInput, NoSpace) {
 TEST_F(BadInput, AnInterruptLeavesNothing) {
   std::filesystem::create_directory(folder_ / "many");
   for (int i = 0; i < 5000; ++i) {
-    std::filesystem::create_hard_link(picture(),
-                                      folder_ / ("many/" + std::to_string(i) + ".png"));
+    std::filesystem::create_hard_link(picture(), folder_ / ("many/" + std::to_string(i) + ".png"));
   }
   const auto stopped = run_process(std::string("timeout --preserve-status -s INT 1.5 ") + LIMN_CLI,
                                    {"explain", model(), folder_ / "many", "-o", out()});

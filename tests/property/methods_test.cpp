@@ -286,9 +286,8 @@ RC_GTEST_PROP(Relevance, RapSumsToTheScore, ()) {
   const Explanation one =
       make_method("rap")->explain(model, random_input(seed, 1), Target::top1(), traced);
   // Relevance of one sign ends at a layer none of whose contributions has that sign.
-  const bool ends = std::any_of(one.trace.begin(), one.trace.end(), [](const TraceRow& row) {
-    return row.in != 0 && row.out == 0;
-  });
+  const bool ends = std::any_of(one.trace.begin(), one.trace.end(),
+                                [](const TraceRow& row) { return row.in != 0 && row.out == 0; });
   RC_CLASSIFY(ends, "ends at a layer of one sign");
   RC_LOG() << "gap " << one.gap.max().item<double>();
   RC_ASSERT(ends || one.gap.max().item<double>() <= 1e-6);
