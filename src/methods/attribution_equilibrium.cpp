@@ -7,6 +7,7 @@
 // Nam, Kim, Lee, "Attribution Equilibrium", 2024; wjNam/Attribution-Equilibrium@b4eadf3
 // (modules/layers.py; the authors drop the residual path and judge kernels by their height).
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "methods/relevance_base.h"
@@ -128,9 +129,24 @@ struct Blocks {
   }
 };
 
+/// The largest share of a layer's mass that found no unit to go to.
+struct Lost {
+  double share = 0;
+  std::string node;
+
+  /// `missing` and `mass` [S, N].
+  void see(const Node& at, const Tensor& missing, const Tensor& mass) {
+    const double here = safe_divide(missing.abs(), mass).max().item<double>();
+    if (here <= share) return;
+    share = here;
+    node = at.name;
+  }
+};
+
 /// One layer; pointwise layers take neither ratio nor tax. `rescaled`: sum |R| leaves as it came.
 /// What meets the same |w| goes through it at once: x and [x > 0], then all three quotients.
-Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise, bool rescaled) {
+Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise, bool rescaled,
+                Lost& lost) {
   const auto view = step.view();
   const WeightParts parts(step, *view);
   const Tensor& x = step.x();
@@ -146,16 +162,21 @@ Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise,
       parts.pull_magnitude(equilibrium_quotients(r, z[0], z[1], ones, mass, pointwise ? 1 : ratio))
           .chunk(3);
   Tensor c = pulled[0] * x.clamp_min(0);
+  const Tensor above = mass.above.gt(0).to(at::kDouble), below = mass.below.lt(0).to(at::kDouble);
   // The tax is the positive mass before the ratio: 1, or 0 where nothing is positive.
-  if (!pointwise) c = tax_nonzero(c, mass.above.gt(0).to(at::kDouble));
+  if (!pointwise) c = tax_nonzero(c, above);
   c = add_by_activity(c, x, pulled[1], pulled[2]);
-  if (!rescaled) return c;
   const SignSums left = sign_sums(c);
+  const double share = pointwise ? 1 : ratio, tax = pointwise ? 0 : 1;
+  const Tensor expected = (share - tax + 1) * above - 2 * below;
+  lost.see(step.node, expected - left.above - left.below, (share + 1) * above + 2 * below);
+  if (!rescaled) return c;
   return scaled_samples(c, safe_divide(mass.above - mass.below, left.above - left.below));
 }
 
-RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& blocks) {
-  const Rule layer{"equilibrium", [o, blocks](const Step& step, const Tensors& r_out) {
+RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& blocks,
+                  const std::shared_ptr<Lost>& lost) {
+  const Rule layer{"equilibrium", [o, blocks, lost](const Step& step, const Tensors& r_out) {
                      static const Rule box = image_box_rule(0);
                      const Tensor& r = r_out.front();
                      if (o.reference && takes_image_box(step, o.first_conv))
@@ -167,7 +188,7 @@ RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& b
                      // Where relevance of several branches is added up, each must weigh what
                      // entered it.
                      const bool rescaled = !o.reference && blocks.branched;
-                     Tensor result = balanced(step, r, o.ratio, pointwise, rescaled);
+                     Tensor result = balanced(step, r, o.ratio, pointwise, rescaled, *lost);
                      if (o.reference && blocks.block_starts.count(step.id.index))
                        result = result * 2;
                      return only(step, result);
@@ -211,7 +232,8 @@ std::vector<Explanation> explain(const EquilibriumOptions& o, const Call& call) 
   if (!o.layer.empty()) needed.push_back(o.layer);
   const Pass pass(call, o.reference ? BatchNorm::Keep : BatchNorm::Fold, needed);
   const Graph& graph = pass.model.graph();
-  const RuleBook book = book_for(o, call, Blocks(graph, Facts(graph, pass.model.logits())));
+  const auto lost = std::make_shared<Lost>();
+  const RuleBook book = book_for(o, call, Blocks(graph, Facts(graph, pass.model.logits())), lost);
   const ValueId at = pass.model.input();
   if (call.options.start.defined()) {
     return pass.explanations(call, pass.walk_from(call, book, pass.relevances(call), {at}), at,
@@ -229,6 +251,14 @@ std::vector<Explanation> explain(const EquilibriumOptions& o, const Call& call) 
     if ((lowest.ge(0) | highest.le(0)).any().item<bool>()) {
       all[s].notes.push_back("the start at layer \"" + all[s].layer +
                              "\" has one sign only: the missing sign contributes nothing");
+    }
+    if (highest.le(0).any().item<bool>()) {
+      all[s].notes.push_back(no_evidence_at(all[s].layer));
+    }
+    if (lost->share > 0.01) {
+      all[s].notes.push_back(concat("up to ", std::round(100 * lost->share),
+                                    " % of a layer's mass (\"", lost->node,
+                                    "\") found no active, or no inactive, input and is lost"));
     }
   }
   return all;

@@ -147,7 +147,7 @@ ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
   if (last < 0) {
     fail(ErrorCode::Unsupported,
          "the model has no convolution with spatial extent; give layer=VALUE (`limn inspect` lists "
-         "the values)");
+         "the values), or use a method that needs no layer, as lrp or rap");
   }
   ValueId layer = graph.node({last}).outputs.front();
   const auto size = tape[layer].sizes().slice(2);

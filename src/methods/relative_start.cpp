@@ -143,9 +143,7 @@ RelativeStart relative_start(const Pass& pass, const Call& call, ValueId layer,
                                       own.size(1), " pictures): the plain start was used"));
     }
     if (maps[seed].amax({1, 2, 3}).le(0).any().item<bool>()) {
-      start.notes[s].push_back("nothing at layer \"" + pass.model.graph().value(layer).name +
-                               "\" speaks for the target; explain a class that is predicted, or "
-                               "use lrp");
+      start.notes[s].push_back(no_evidence_at(pass.model.graph().value(layer).name));
     }
   }
   start.relevance = at::stack(relevance);

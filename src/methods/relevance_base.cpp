@@ -84,6 +84,11 @@ WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, V
                .trace = call.options.trace});
 }
 
+std::string no_evidence_at(const std::string& layer) {
+  return concat("nothing at layer \"", layer,
+                "\" speaks for the target; explain a class that is predicted, or use lrp");
+}
+
 void note_lost(Explanation& explanation, const Tensor& expected) {
   const Tensor sum = explanation.relevance.to(at::kDouble).flatten(1).sum(1).cpu();
   const Tensor wanted = expected.to(at::kDouble).cpu();

@@ -27,6 +27,9 @@ ValueId stage_layer(const Pass& pass, const std::string& name);
 WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, ValueId layer,
                      const Tensor& relevance);
 
+/// That a gradient-activation map has nothing above zero, in words.
+std::string no_evidence_at(const std::string& layer);
+
 /// Says in words where the map's sum misses `expected` [N] by over one percent.
 void note_lost(Explanation& explanation, const Tensor& expected);
 

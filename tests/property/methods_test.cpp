@@ -200,12 +200,14 @@ RC_GTEST_PROP(Contrast, MapsSumToZeroBeforeTheClamp, ()) {
     if (says(one, "nothing to contrast with")) continue;
     RC_ASSERT(says(one, "sums to zero"));
     const Tensor flat = one.relevance.flatten(1);
-    RC_ASSERT((flat.sum(1).abs() <= 1e-9 * flat.abs().sum(1)).all().item<bool>());
+    // Two nearly equal messages leave a map of rounding.
+    const Tensor size = at::maximum(flat.abs().sum(1), 1e-3 * one.score.abs());
+    RC_ASSERT((flat.sum(1).abs() <= 1e-9 * size).all().item<bool>());
   }
 }
 
 /// The classes' order is nobody's business: the rows of the last layer permuted, the maps follow.
-RC_GTEST_PROP(Contrast, PermutingClassesPermutesMaps, ()) {
+RC_GTEST_PROP(Methods, PermutingClassesPermutesMaps, ()) {
   const auto seed = *rc::gen::arbitrary<std::uint32_t>();
   Draft draft = random_graph(seed);
   const Model model = double_model(draft);
@@ -217,7 +219,9 @@ RC_GTEST_PROP(Contrast, PermutingClassesPermutesMaps, ()) {
   const Model permuted = double_model(draft);
   const Tensor x = random_input(seed, 2);
   std::vector<std::string> all = contrastive_specs();
-  for (const char* spec : {"mwp", "cmwp", "clrp", "clrp(flavor=wjnam)"}) all.emplace_back(spec);
+  for (const char* spec : {"mwp", "cmwp", "clrp", "clrp(flavor=wjnam)", "rap", "rsp(hostile=none)",
+                           "rsp(contrastive=true)", "ae"})
+    all.emplace_back(spec);
   for (const auto& spec : all) {
     const auto method = make_method(spec);
     for (std::int64_t k : {0, 3}) {
