@@ -20,13 +20,13 @@ struct OpSpec;
 struct ValueId {
   int index = -1;
   explicit operator bool() const { return index >= 0; }
-  auto operator<=>(const ValueId&) const = default;
+  auto operator<=>(const ValueId&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 /// A node (call site) of a graph; `-1` is none.
 struct NodeId {
   int index = -1;
   explicit operator bool() const { return index >= 0; }
-  auto operator<=>(const NodeId&) const = default;
+  auto operator<=>(const NodeId&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 using Attribute = std::variant<std::int64_t, double, std::string, Tensor, std::vector<std::int64_t>,

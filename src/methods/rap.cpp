@@ -64,10 +64,7 @@ Fields fields(RapOptions& o) {
 }
 
 /// Removes `sum(c) - sum(r)` in equal parts from each sample's entries that are not zero.
-Tensor shifted(Tensor c, const Tensor& r) {
-  const Tensor tax = sum_and_count(c).sum - sum_and_count(r).sum;
-  return tax_nonzero(std::move(c), tax);
-}
+Tensor shifted(Tensor c, const Tensor& r) { return with_sum(std::move(c), sum_and_count(r).sum); }
 
 /// What both signs of the input see: c+ = x+ w+ + x- w-, c- = x+ w- + x- w+.
 Tensors relative(const Step& step, const Tensor& r, const RapOptions& o) {

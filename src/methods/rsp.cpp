@@ -17,9 +17,6 @@
 namespace limn {
 namespace {
 
-/// See few_places.
-constexpr double kPatchLimit = 4;
-
 struct RspOptions {
   std::string layer;
   std::vector<std::string> hostile = {"auto"};
@@ -70,45 +67,41 @@ Fields fields(RspOptions& o) {
 
 // Stage 2: the rules.
 
-/// R+ / z times `scale`, and |R-| / z; 0 where z is. r and z are [M, ...].
-Tensor positive_quotient(const Tensor& r, const Tensor& z, double scale) {
+/// scale r / z, 0 where z is; both [M, ...].
+Tensor quotient(const Tensor& r, const Tensor& z, double scale) {
   const Tensor factor = at::full({1, r.size(0)}, scale, at::kDouble);
-  return scaled_quotient(r.unsqueeze(0), z, factor, at::zeros_like(factor)).squeeze(0);
-}
-Tensor negative_quotient(const Tensor& r, const Tensor& z, double scale) {
-  const Tensor factor = at::full({1, r.size(0)}, -scale, at::kDouble);
-  return scaled_quotient(r.unsqueeze(0), z, at::zeros_like(factor), factor).squeeze(0);
+  return scaled_quotient(r.unsqueeze(0), z, factor, factor).squeeze(0);
 }
 
-/// scale x_j (V+^T (R+/z+) - V-^T (R-/z-)) through weight-shaped patterns V, per sample.
+/// scale x_j (V+^T (R+/z+) + V-^T (R-/z-)) through weight-shaped patterns V of each sign, which V-
+/// carries: per sample.
 Tensor by_patterns(const LinearView& view, const Tensor& x, const Tensor& r, double scale) {
-  const Tensor v_plus = view.pull_w(x, r.clamp_min(0)), v_minus = view.pull_w(x, r.clamp_max(0));
-  // V- comes with a minus, so that its quotient and pull keep both.
-  const Tensor s_plus = positive_quotient(r, view.apply(x, v_plus, {}), scale);
-  const Tensor s_minus = negative_quotient(r, view.apply(x, v_minus, {}), -scale);
+  const Tensor above = r.clamp_min(0), below = r.clamp_max(0);
+  const Tensor v_plus = view.pull_w(x, above), v_minus = view.pull_w(x, below);
+  const Tensor s_plus = quotient(above, view.apply(x, v_plus, {}), scale);
+  const Tensor s_minus = quotient(below, view.apply(x, v_minus, {}), scale);
   return view.pull_x(s_plus, v_plus).add_(view.pull_x(s_minus, v_minus)).mul_(x);
 }
 
-/// The same without patterns where a map has few places: with X the input patches of each place
-/// [K, P] and G = X^T X, z = R G and x V^T s = fold(X R^T s).
-Tensor by_patches(const LinearView& view, const Tensor& x, const Tensor& patches, const Tensor& r,
-                  double scale) {
-  const Tensor places = r.flatten(2).contiguous();
-  const Tensor above = places.clamp_min(0), below = (-places).clamp_min(0);
-  const Tensor gram = at::matmul(patches.transpose(1, 2), patches);
-  const Tensor s_plus = positive_quotient(places, at::matmul(above, gram), scale);
-  const Tensor s_minus = negative_quotient(places, at::matmul(below, gram), scale);
-  const Tensor pairs =
-      at::matmul(above.transpose(1, 2), s_plus).sub_(at::matmul(below.transpose(1, 2), s_minus));
-  return view.fold(at::matmul(patches, pairs)).mul_(x);
+/// The same without patterns where a map has few places: with X [N, P, K] the input patches of all
+/// places, G = X X^T, which all targets share, and R [S, N, P, 2O] both signs of relevance side by
+/// side: z = G R, c = (R/z) R^T X.
+Tensor by_patches(const LinearView& view, const Tensor& patches, const Tensor& r, double scale) {
+  const Tensor x = patches.transpose(1, 2).unsqueeze(0);
+  const Tensor places = r.flatten(3).transpose(2, 3);
+  const Tensor both = at::cat({places.clamp_min(0), places.clamp_max(0)}, 3);
+  const Tensor z = at::matmul(at::matmul(x, x.transpose(2, 3)), both);
+  const Tensor s = quotient(both.flatten(0, 1), z.flatten(0, 1), scale).view_as(z);
+  const Tensor c = at::matmul(at::matmul(s, both.transpose(2, 3)), x);
+  return view.fold(c.flatten(0, 1).transpose(1, 2));
 }
 
 /// Whether the patch form is cheaper: 2P/O + 4P/K convolutions' worth of matrix products against 6
-/// convolutions; the constant is measured (docs/benchmarks.md).
+/// convolutions.
 bool few_places(const Step& step, const Tensor& w, const Tensor& r) {
   if (!is_convolution(step.node) || r.dim() != 5) return false;
   const auto p = static_cast<double>(r.size(3) * r.size(4)), o = static_cast<double>(w.size(0));
-  return 2 * p / o + 4 * p * o / static_cast<double>(w.numel()) < kPatchLimit;
+  return 2 * p / o + 4 * p * o / static_cast<double>(w.numel()) < 6;
 }
 
 Tensors sectional(const Step& step, const Tensor& r, bool pointwise, bool shift) {
@@ -118,13 +111,11 @@ Tensors sectional(const Step& step, const Tensor& r, bool pointwise, bool shift)
   std::vector<std::int64_t> times(static_cast<std::size_t>(x.dim()), 1);
   times[0] = seeds;
   const Tensor rows = seeds == 1 ? x : x.repeat(times);
-  const Tensor flat = r.flatten(0, 1);
   const bool taxed = shift && !pointwise;
   const double scale = taxed ? 2 : 1;
-  Tensor patches = few_places(step, view->weight(), r) ? view->unfold(x) : Tensor();
-  if (patches.defined() && seeds > 1) patches = patches.repeat({seeds, 1, 1});
-  const Tensor c = (patches.defined() ? by_patches(*view, rows, patches, flat, scale)
-                                      : by_patterns(*view, rows, flat, scale))
+  const Tensor patches = few_places(step, view->weight(), r) ? view->unfold(x) : Tensor();
+  const Tensor c = (patches.defined() ? by_patches(*view, patches, r, scale).mul_(rows)
+                                      : by_patterns(*view, rows, r.flatten(0, 1), scale))
                        .unflatten(0, {seeds, samples});
   return only(step, taxed ? tax_nonzero(c, sum_and_count(r).sum) : c);
 }

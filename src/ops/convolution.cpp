@@ -127,14 +127,23 @@ Tensor ConvolutionView::unfold(const Tensor& x) const {
   const bool plain = !convolution_.transposed && convolution_.groups == 1 && x.dim() == 4 &&
                      convolution_.pad_input.empty();
   if (!plain) return {};
+  if (sees_each_place_once()) return x.flatten(2);
   return at::im2col(x.contiguous(), weight_.sizes().slice(2), convolution_.dilation,
                     convolution_.padding, convolution_.stride);
 }
 
 Tensor ConvolutionView::fold(const Tensor& columns) const {
+  if (sees_each_place_once()) return columns.unflatten(2, at::IntArrayRef(x_sizes_).slice(2));
   return at::col2im(columns, at::IntArrayRef(x_sizes_).slice(2), weight_.sizes().slice(2),
                     convolution_.dilation, convolution_.padding, convolution_.stride)
       .contiguous(format_);
+}
+
+bool ConvolutionView::sees_each_place_once() const {
+  const auto all = [](const Sizes& sizes, std::int64_t value) {
+    return std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t n) { return n == value; });
+  };
+  return is_pointwise() && all(convolution_.stride, 1) && all(convolution_.padding, 0);
 }
 
 Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,

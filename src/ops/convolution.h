@@ -45,6 +45,9 @@ class ConvolutionView : public LinearView {
   bool is_pointwise() const override;
 
  private:
+  /// A 1x1 kernel at stride 1 without padding: unfolding is a view.
+  bool sees_each_place_once() const;
+
   Convolution convolution_;
   Sizes x_sizes_;
   at::MemoryFormat format_;

@@ -86,25 +86,24 @@ const std::vector<ColormapInfo>& colormaps() {
 }
 
 Tensor colormap_table(const std::string& name) {
-  const std::string wanted = name;
-  if (wanted == "red-blue") {
+  if (name == "red-blue") {
     return interpolate(even_stops({0x053061, 0x2166ac, 0x4393c3, 0x92c5de, 0xd1e5f0, 0xffffff,
                                    0xfddbc7, 0xf4a582, 0xd6604d, 0xb2182b, 0x67001f}));
   }
-  if (wanted == "seismic") {
+  if (name == "seismic") {
     return interpolate(
         {{0, {0, 0, .3}}, {.25, {0, 0, 1}}, {.5, {1, 1, 1}}, {.75, {1, 0, 0}}, {1, {.5, 0, 0}}});
   }
-  if (wanted == "bwr") return interpolate(even_stops({0x0000ff, 0xffffff, 0xff0000}));
-  if (wanted == "coldnhot") {
+  if (name == "bwr") return interpolate(even_stops({0x0000ff, 0xffffff, 0xff0000}));
+  if (name == "coldnhot") {
     return interpolate(even_stops({0x00ffff, 0x0000ff, 0x000000, 0xff0000, 0xffff00}));
   }
-  if (wanted == "gray") return interpolate(even_stops({0x000000, 0xffffff}), 255);
+  if (name == "gray") return interpolate(even_stops({0x000000, 0xffffff}), 255);
   static const std::map<std::string, int> kOfOpencv = {
       {"inferno", cv::COLORMAP_INFERNO}, {"viridis", cv::COLORMAP_VIRIDIS},
       {"magma", cv::COLORMAP_MAGMA},     {"cividis", cv::COLORMAP_CIVIDIS},
       {"turbo", cv::COLORMAP_TURBO},     {"jet", cv::COLORMAP_JET}};
-  const auto found = kOfOpencv.find(wanted);
+  const auto found = kOfOpencv.find(name);
   if (found != kOfOpencv.end()) return opencv_table(found->second);
   std::vector<std::string> names;
   for (const auto& info : colormaps()) names.push_back(info.name);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 
 namespace limn {
 namespace {
@@ -204,15 +205,22 @@ std::pair<Tensor, Tensor> two_sums(const Tensor& t, const First& first, const Se
     const scalar_t* data = t.data_ptr<scalar_t>();
     for_pieces(samples, size,
                [&](std::int64_t p, std::int64_t sample, std::int64_t begin, std::int64_t end) {
-                 double a = 0, b = 0;
+                 // Independent sums, which the compiler can keep in vector registers.
+                 constexpr int kLanes = 8;
+                 double a[kLanes] = {}, b[kLanes] = {};
                  const scalar_t* values = data + sample * size;
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   const auto v = static_cast<double>(values[i]);
-                   a += first(v);
-                   b += second(v);
+                 const auto add = [&](std::int64_t at, int lane) {
+                   const auto v = static_cast<double>(values[at]);
+                   a[lane] += first(v);
+                   b[lane] += second(v);
+                 };
+                 std::int64_t i = begin;
+                 for (; i + kLanes <= end; i += kLanes) {
+                   for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
                  }
-                 firsts[static_cast<std::size_t>(p)] = a;
-                 seconds[static_cast<std::size_t>(p)] = b;
+                 for (; i < end; ++i) add(i, 0);
+                 firsts[static_cast<std::size_t>(p)] = std::accumulate(a, a + kLanes, 0.0);
+                 seconds[static_cast<std::size_t>(p)] = std::accumulate(b, b + kLanes, 0.0);
                });
   });
   const auto per_sample = [&](const std::vector<double>& parts) {
@@ -373,9 +381,10 @@ Tensor add_by_activity(Tensor t, const Tensor& x, const Tensor& on, const Tensor
   return t;
 }
 
-Tensor tax_nonzero(Tensor t, const Tensor& tax) {
-  const Tensor count = sum_and_count(t).count;
-  const Tensor each = (tax.to(at::kDouble) / count.clamp_min(1)).contiguous();
+namespace {
+
+/// Subtracts `each` [S, N] from each sample's entries of t that are not zero, in place.
+Tensor take_from_nonzero(Tensor t, const Tensor& each) {
   if (!in_runs(t)) {
     return t - against_samples(each, t) * t.ne(0);
   }
@@ -393,6 +402,18 @@ Tensor tax_nonzero(Tensor t, const Tensor& tax) {
                });
   });
   return t;
+}
+
+}  // namespace
+
+Tensor tax_nonzero(Tensor t, const Tensor& tax) {
+  const Tensor count = sum_and_count(t).count.clamp_min(1);
+  return take_from_nonzero(std::move(t), (tax.to(at::kDouble) / count).contiguous());
+}
+
+Tensor with_sum(Tensor t, const Tensor& sum) {
+  const auto [now, count] = sum_and_count(t);
+  return take_from_nonzero(std::move(t), ((now - sum) / count.clamp_min(1)).contiguous());
 }
 
 RapQuotients rap_quotients(const Tensor& r, const Tensor& z_plus, const Tensor& z_minus) {

@@ -51,6 +51,8 @@ Tensor add_by_activity(Tensor t, const Tensor& x, const Tensor& on, const Tensor
 /// Subtracts `tax` [S, N] from t in place, in equal parts on each sample's entries that are not
 /// zero; nothing where there are none (the uniform shift of RAP, RSP and AE).
 Tensor tax_nonzero(Tensor t, const Tensor& tax);
+/// The same with the tax that leaves `sum` [S, N].
+Tensor with_sum(Tensor t, const Tensor& sum);
 
 /// The quotients of the RAP rule, 0 where a denominator is. With R+ and R- the signs of r, z_plus
 /// and z_minus the sums of positive and negative contributions and z = z_plus - z_minus:
