@@ -1,0 +1,92 @@
+// See sampling.h.
+#include "methods/sampling.h"
+
+#include <algorithm>
+
+namespace limn {
+namespace {
+
+constexpr double kTapeBytes = 1 << 30;
+constexpr std::int64_t kLargestBatch = 32;
+
+}  // namespace
+
+const Method& InnerMethod::get() const { return *made; }
+
+Field method_field(std::string name, InnerMethod& value, std::string help) {
+  value.made = make_method(value.spec);
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .legal = "a method and its options",
+          .aliases = {},
+          .set =
+              [&value](const Spec& spec) {
+                value.made = find_method(spec.name).make(spec);
+                value.spec = value.made->spec().text();
+              },
+          .get = [&value] { return value.spec; }};
+}
+
+std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std::int64_t sample) {
+  const auto n = static_cast<std::size_t>(sample);
+  std::vector<Target> targets;
+  for (const auto& objective : objectives) {
+    Target target = Target::of_class(objective.classes[n]);
+    if (!objective.subtracted.empty()) {
+      target.kind = Target::Kind::Margin;
+      target.second = std::to_string(objective.subtracted[n]);
+    }
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options) {
+  if (options.batch > 0) return options.batch;
+  double bytes = 0;
+  for (std::size_t v = 0; v < model.graph().values().size(); ++v) {
+    const ValueId id{static_cast<int>(v)};
+    if (tape.has(id) && model.graph().value(id).producer) {
+      bytes += static_cast<double>(tape[id].nbytes());
+    }
+  }
+  const double samples = static_cast<double>(tape[model.input()].size(0));
+  const double fit = kTapeBytes * samples / std::max(bytes, 1.0);
+  return std::clamp(static_cast<std::int64_t>(fit), std::int64_t{1}, kLargestBatch);
+}
+
+void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
+                const std::function<void(std::int64_t, std::int64_t)>& run) {
+  for (std::int64_t first = 0; first < total; first += batch) {
+    const std::int64_t count = std::min(batch, total - first);
+    run(first, count);
+    if (options.progress) {
+      options.progress(static_cast<double>(first + count) / static_cast<double>(total));
+    }
+  }
+}
+
+Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed) {
+  const Objective& of = pass.objectives[objective];
+  Explanation one;
+  one.target = of.name;
+  one.classes = of.classes;
+  one.score = of.score;
+  one.at = pass.model.graph().value(pass.model.input()).name;
+  one.relevance = std::move(relevance);
+  one.is_signed = is_signed;
+  note_degenerate(one);
+  return one;
+}
+
+Tensor scores_of(const Model& model, const Tensor& x, const std::vector<Target>& targets,
+                 ScoreKind score) {
+  const Tape tape = model.run(x, {model.logits()});
+  Tensors all;
+  for (const auto& objective : bind_targets(model, tape, targets, score)) {
+    all.push_back(objective.score);
+  }
+  return at::stack(all);
+}
+
+}  // namespace limn

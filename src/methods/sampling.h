@@ -1,0 +1,42 @@
+// What methods share that explain through many inputs made from one: an inner method as an option,
+// targets bound to each sample, batches that fit in memory, running sums.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "methods/method_base.h"
+
+namespace limn {
+
+/// An option that is a method itself; made from `spec` until a call names another.
+struct InnerMethod {
+  std::string spec = "gradient";
+  std::shared_ptr<const Method> made;
+
+  const Method& get() const;
+};
+Field method_field(std::string name, InnerMethod& value, std::string help);
+
+/// The targets of a bound call for sample n alone, as classes and margins: what `top1` meant on the
+/// given input stays what is explained on inputs made from it.
+std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std::int64_t sample);
+
+/// How many inputs go through the model at once: the call's batch, or what keeps the tape of a pass
+/// under a gigabyte, at most 32.
+std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options);
+
+/// Calls `run(first, count)` for batches of `total` inputs and reports progress.
+void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
+                const std::function<void(std::int64_t, std::int64_t)>& run);
+
+/// One explanation per objective around ready maps [N, C, h, w], with its evidence.
+Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed);
+
+/// Scores [S, M] of inputs x [M, C, H, W] for targets, from one
+/// forward pass.
+Tensor scores_of(const Model& model, const Tensor& x, const std::vector<Target>& targets,
+                 ScoreKind score);
+
+}  // namespace limn
