@@ -60,6 +60,7 @@ struct Explanation {
   bool is_signed = false;
   std::string reduction = "sum";  ///< how channels become one map: sum | max-abs | none
   Tensor score;                   ///< [N]
+  Tensor probability;             ///< [N] of the target's class (softmax, or sigmoid)
   Tensor gap;  ///< [N] |sum - score| / max(|score|, tiny); undefined if nothing is promised
   std::vector<std::string> notes;       ///< what the reader must know, in words
   std::map<std::string, Tensor> inner;  ///< relevance at recorded values, and raw maps

@@ -98,6 +98,9 @@ class Model {
   Tape run(const Tensor& x, Keep keep = Keep::Everything) const;
   /// The same, keeping the outputs and these values.
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;
+  /// The logits from values inside the graph, of one batch size, in place of their own. Where the
+  /// logits depend on the input past them, the input must be given, too. Nothing is checked.
+  Tape run_from(const std::vector<std::pair<ValueId, Tensor>>& given) const;
   /// Transformed weights (w+, w-, ...) made once, within a memory budget.
   WeightCache& cache() const;
 

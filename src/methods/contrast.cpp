@@ -148,6 +148,22 @@ bool reaches(const Graph& graph, ValueId from, ValueId to) {
   return false;
 }
 
+bool goes_around(const Graph& graph, ValueId logits, ValueId input, ValueId at) {
+  std::set<ValueId> seen;
+  std::vector<ValueId> open = {logits};
+  while (!open.empty()) {
+    const ValueId id = open.back();
+    open.pop_back();
+    if (!id || id == at || !seen.insert(id).second) continue;
+    if (id == input) return true;
+    const NodeId producer = graph.value(id).producer;
+    if (!producer || graph.node(producer).spec->kind == OpKind::Constant) continue;
+    const auto& inputs = graph.node(producer).inputs;
+    open.insert(open.end(), inputs.begin(), inputs.end());
+  }
+  return false;
+}
+
 WalkRequest request_for(const Call& call, std::vector<std::pair<ValueId, Tensor>> seeds,
                         std::vector<ValueId> at) {
   return {.seeds = std::move(seeds),

@@ -28,6 +28,8 @@ Dual dual_of(const Model& model, const Tape& tape, const LastLayer& last);
 
 /// Whether `to` can be reached from `from`; a value reaches itself.
 bool reaches(const Graph& graph, ValueId from, ValueId to);
+/// Whether the logits depend on the input past the value `at`.
+bool goes_around(const Graph& graph, ValueId logits, ValueId input, ValueId at);
 
 /// Messages at the last layer's input from the same seeds at the logits, through w and through -w.
 struct TopMessages {

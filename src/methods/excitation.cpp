@@ -1,30 +1,12 @@
 // See excitation.h.
 #include "methods/excitation.h"
 
-#include <set>
-
+#include "methods/contrast.h"
 #include "rules/composites.h"
 #include "rules/excitation_book.h"
 
 namespace limn {
 namespace {
-
-/// Whether the logits depend on the input past the value `at`.
-bool goes_around(const Graph& graph, ValueId logits, ValueId input, ValueId at) {
-  std::set<ValueId> seen;
-  std::vector<ValueId> open = {logits};
-  while (!open.empty()) {
-    const ValueId id = open.back();
-    open.pop_back();
-    if (!id || id == at || !seen.insert(id).second) continue;
-    if (id == input) return true;
-    const NodeId producer = graph.value(id).producer;
-    if (!producer || graph.node(producer).spec->kind == OpKind::Constant) continue;
-    const auto& inputs = graph.node(producer).inputs;
-    open.insert(open.end(), inputs.begin(), inputs.end());
-  }
-  return false;
-}
 
 std::string percent(double share) {
   std::ostringstream text;

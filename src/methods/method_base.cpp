@@ -80,6 +80,12 @@ ValueId Pass::recorded(const Call& call, const std::string& name) const {
        "the method has it");
 }
 
+Tensor probability_of(const Pass& pass, const Objective& objective) {
+  const Tensor p = probabilities(pass.model, pass.tape);
+  const Tensor classes = at::tensor(objective.classes, at::kLong).to(p.device());
+  return p.gather(1, classes.unsqueeze(1)).squeeze(1);
+}
+
 WalkResult Pass::walk_from(const Call& call, const RuleBook& book, const Tensor& seeds,
                            std::vector<ValueId> at) const {
   for (const auto& name : call.options.record) at.push_back(recorded(call, name));
@@ -102,6 +108,7 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
     one.at = model.graph().value(at).name;
     one.is_signed = info.signed_map;
     one.score = objectives[s].score;
+    one.probability = probability_of(*this, objectives[s]);
     for (const auto& name : call.options.record) {
       one.inner[name] = result.relevance.at(recorded(call, name))[seed];
     }

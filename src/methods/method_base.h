@@ -106,6 +106,8 @@ struct Pass {
                                         const MethodInfo& info) const;
 };
 
+/// The probability [N] of an objective's class.
+Tensor probability_of(const Pass& pass, const Objective& objective);
 /// Fills `gap` from relevance and score, for methods that conserve.
 void measure_gap(Explanation& explanation);
 /// Says in words what a map that is constant or has one sign only cannot show.

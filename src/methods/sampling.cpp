@@ -43,14 +43,8 @@ std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std:
 
 std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options) {
   if (options.batch > 0) return options.batch;
-  double bytes = 0;
-  for (std::size_t v = 0; v < model.graph().values().size(); ++v) {
-    const ValueId id{static_cast<int>(v)};
-    if (tape.has(id) && model.graph().value(id).producer) {
-      bytes += static_cast<double>(tape[id].nbytes());
-    }
-  }
-  const double samples = static_cast<double>(tape[model.input()].size(0));
+  const auto bytes = static_cast<double>(tape.bytes(model.graph()));
+  const auto samples = static_cast<double>(tape[model.input()].size(0));
   const double fit = kTapeBytes * samples / std::max(bytes, 1.0);
   return std::clamp(static_cast<std::int64_t>(fit), std::int64_t{1}, kLargestBatch);
 }
@@ -72,6 +66,7 @@ Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bo
   one.target = of.name;
   one.classes = of.classes;
   one.score = of.score;
+  one.probability = probability_of(pass, of);
   one.at = pass.model.graph().value(pass.model.input()).name;
   one.relevance = std::move(relevance);
   one.is_signed = is_signed;
@@ -79,9 +74,8 @@ Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bo
   return one;
 }
 
-Tensor scores_of(const Model& model, const Tensor& x, const std::vector<Target>& targets,
+Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>& targets,
                  ScoreKind score) {
-  const Tape tape = model.run(x, {model.logits()});
   Tensors all;
   for (const auto& objective : bind_targets(model, tape, targets, score)) {
     all.push_back(objective.score);

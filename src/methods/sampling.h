@@ -34,9 +34,8 @@ void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& op
 /// One explanation per objective around ready maps [N, C, h, w], with its evidence.
 Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed);
 
-/// Scores [S, M] of inputs x [M, C, H, W] for targets, from one
-/// forward pass.
-Tensor scores_of(const Model& model, const Tensor& x, const std::vector<Target>& targets,
+/// The targets' scores [S, M] on a tape of M inputs.
+Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>& targets,
                  ScoreKind score);
 
 }  // namespace limn

@@ -18,13 +18,16 @@ std::string shapes_of(Inputs in) {
   return text;
 }
 
-/// Nodes that some kept value needs.
-std::vector<bool> needed_nodes(const Graph& graph, const KeepMask& keep) {
-  std::vector<bool> needed(graph.nodes().size(), false), wanted = keep;
+/// Nodes that some kept value needs and that no given value stands for.
+std::vector<bool> needed_nodes(const Graph& graph, const KeepMask& keep, const Given& given) {
+  std::vector<bool> needed(graph.nodes().size(), false), wanted = keep, there(wanted.size(), false);
+  for (const auto& [id, value] : given) there[static_cast<std::size_t>(id.index)] = true;
   for (std::size_t n = graph.nodes().size(); n-- > 0;) {
     const Node& node = graph.nodes()[n];
     for (ValueId id : node.outputs) {
-      if (id && wanted[static_cast<std::size_t>(id.index)]) needed[n] = true;
+      if (!id) continue;
+      const auto v = static_cast<std::size_t>(id.index);
+      if (wanted[v] && !there[v]) needed[n] = true;
     }
     if (!needed[n]) continue;
     for (ValueId id : node.inputs) {
@@ -37,13 +40,17 @@ std::vector<bool> needed_nodes(const Graph& graph, const KeepMask& keep) {
 }  // namespace
 
 Tensors run_graph(const Graph& graph, const Tensor& x, const KeepMask* keep) {
+  return run_graph(graph, {{graph.inputs().front(), x}}, keep);
+}
+
+Tensors run_graph(const Graph& graph, const Given& given, const KeepMask* keep) {
   at::AutoGradMode no_grad(false);
   Tensors values(graph.values().size());
   std::vector<int> uses(graph.values().size(), 0);
   for (std::size_t v = 0; v < values.size(); ++v) values[v] = graph.values()[v].constant;
-  values[static_cast<std::size_t>(graph.inputs().front().index)] = x;
+  for (const auto& [id, value] : given) values[static_cast<std::size_t>(id.index)] = value;
   const std::vector<bool> needed =
-      keep ? needed_nodes(graph, *keep) : std::vector<bool>(graph.nodes().size(), true);
+      keep ? needed_nodes(graph, *keep, given) : std::vector<bool>(graph.nodes().size(), true);
   for (std::size_t n = 0; n < needed.size(); ++n) {
     if (!needed[n]) continue;
     for (ValueId id : graph.nodes()[n].inputs) {

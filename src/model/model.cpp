@@ -220,6 +220,12 @@ Tape Model::run(const Tensor& x, const std::vector<ValueId>& keep) const {
   return Tape(run_graph(graph(), checked_input(*this, x), &mask));
 }
 
+Tape Model::run_from(const std::vector<std::pair<ValueId, Tensor>>& given) const {
+  KeepMask mask(graph().values().size(), false);
+  mask[static_cast<std::size_t>(logits().index)] = true;
+  return Tape(run_graph(graph(), given, &mask));
+}
+
 std::size_t Tape::bytes(const Graph& graph) const {
   std::size_t total = 0;
   for (std::size_t v = 0; v < values_.size(); ++v) {

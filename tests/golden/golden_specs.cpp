@@ -165,6 +165,32 @@ Recipe cam_method(const std::string& name, const json& golden_case) {
   return {.spec = spec.text(), .rules = "", .channel_sum = false};
 }
 
+std::string list_of(const json& values) {
+  std::string text = "[";
+  for (const auto& value : values) text += (text.size() > 1 ? "," : "") + value.dump();
+  return text + "]";
+}
+
+Recipe cameras(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText spec("cameras");
+  spec.add("reference", "true").add("scales", list_of(options["resolutions"]));
+  spec.add("skip", options["class"] == "given" ? "no" : "yes");
+  spec.quoted("layer", golden_case["layer"]);
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
+Recipe ucag(const json& golden_case) {
+  const json& options = golden_case["options"];
+  SpecText inner("grad-cam");
+  inner.quoted("layer", golden_case["layer"]);
+  SpecText spec("ucag");
+  spec.add("method", inner.text()).add("reference", "true");
+  spec.add("patches", options["num_units"].dump()).add("crop", options["crop_size"].dump());
+  spec.add("scale", options["alpha"].dump()).add("score", options["score"].dump());
+  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+}
+
 /// RAP, RSP and Attribution Equilibrium as their authors' code computes them.
 SpecText published(const std::string& name, const json& golden_case) {
   const json& options = golden_case["options"];
@@ -221,7 +247,17 @@ Recipe recipe_for(const json& golden_case) {
   if (method == "contrastive_excitation_backprop") {
     return excitation("contrastive-excitation-backprop", golden_case);
   }
-  if (method == "grad_cam") return cam_method("grad-cam", golden_case);
+  static const std::map<std::string, std::string> cams = {
+      {"grad_cam", "grad-cam"},   {"grad_cam_plusplus", "grad-cam++"},
+      {"xgrad_cam", "xgrad-cam"}, {"hires_cam", "hires-cam"},
+      {"layer_cam", "layer-cam"}, {"score_cam", "score-cam"},
+      {"eigen_cam", "eigen-cam"}, {"eigen_grad_cam", "eigen-grad-cam"},
+      {"ablation_cam", "ablation-cam"}};
+  if (const auto found = cams.find(method); found != cams.end()) {
+    return cam_method(found->second, golden_case);
+  }
+  if (method == "cameras") return cameras(golden_case);
+  if (method == "ucag") return ucag(golden_case);
   static const std::map<std::string, std::string> pixel = {
       {"gradient", "gradient"},
       {"guided_backprop", "guided-backprop"},

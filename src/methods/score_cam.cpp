@@ -1,0 +1,76 @@
+// Score-CAM: each channel of a layer, stretched to 0..1 and enlarged to the input's size, masks the
+// input; the scores of the masked inputs, through a softmax over channels, weight the channels,
+// S = max(0, sum_k w_k A_k). No gradient. The channels' masks of one picture go through in batches,
+// which all targets share. Flavor pytorch-grad-cam (jacobgil@084273b): aligned corners, 1e-8 in the
+// stretch. Source: Wang et al., "Score-CAM", 2020.
+#include "methods/cam_base.h"
+#include "methods/sampling.h"
+
+namespace limn {
+namespace {
+
+const MethodInfo& info() {
+  static const MethodInfo value{
+      .name = "score-cam",
+      .title = "Score-CAM",
+      .family = "cam",
+      .summary =
+          "Channels weighted by the score that the picture keeps when only what the channel sees "
+          "is shown: no gradients, one forward pass per channel.",
+      .formula = "S = max(0, sum_k w_k A_k), w = softmax_k of the score of x * mask_k",
+      .paper = "Wang, Wang, Du, Yang, Zhang, Ding, Mardziel, Hu: Score-CAM, 2020",
+      .aliases = {"scorecam"},
+      .needs_layer = true};
+  return value;
+}
+
+/// One mask [K, 1, H, W] per channel of a [K, h, w], from 0 to 1; constant channels hide all.
+Tensor masks_of(const CamOptions& o, const Tensor& channels, std::int64_t height,
+                std::int64_t width) {
+  const Tensor large = resize_bilinear(channels.unsqueeze(1), height, width, o.jacobgil());
+  const Tensor lifted = large - large.amin({2, 3}, true);
+  const Tensor highest = lifted.amax({2, 3}, true);
+  if (o.jacobgil()) return lifted / (highest + 1e-8);
+  return lifted / highest.masked_fill(highest == 0, 1);
+}
+
+/// The scores [S, N, K] of each sample behind each channel's mask.
+Tensor masked_scores(const CamOptions& o, const Call& call, const Pass& pass, const Tensor& a) {
+  const Tensor& x = pass.tape[pass.model.input()];
+  const std::int64_t channels = a.size(1);
+  const std::int64_t batch = inner_batch(pass.model, pass.tape, call.options);
+  Tensors samples;
+  for (std::int64_t n = 0; n < x.size(0); ++n) {
+    const std::vector<Target> targets = fixed_targets(pass.objectives, n);
+    Tensors parts;
+    in_batches(channels, batch, call.options, [&](std::int64_t first, std::int64_t count) {
+      const Tensor masks = masks_of(o, a[n].narrow(0, first, count), x.size(2), x.size(3));
+      const Tape tape = pass.model.run(masks * x[n], {pass.model.logits()});
+      parts.push_back(scores_of(pass.model, tape, targets, call.options.score));
+    });
+    samples.push_back(at::cat(parts, 1));
+  }
+  return at::stack(samples, 1);
+}
+
+std::vector<Explanation> explain(const CamOptions& o, const Call& call) {
+  // Scores per layer, made at the first objective and shared by all.
+  std::map<int, Tensor> scores;
+  return explain_cam(
+      o, call,
+      [&](const Pass& pass, const CamLayer& at, std::size_t objective) {
+        Tensor& all = scores[at.id.index];
+        if (!all.defined()) all = masked_scores(o, call, pass, at.a);
+        const Tensor w = at::softmax(all[static_cast<std::int64_t>(objective)], 1);
+        return (w.unsqueeze(2).unsqueeze(3) * at.a).sum(1, true);
+      },
+      false);
+}
+
+}  // namespace
+
+MethodEntry method_score_cam() {
+  return define_method<CamOptions>(info(), cam_fields, explain, "layer");
+}
+
+}  // namespace limn
