@@ -13,7 +13,7 @@ class Builder {
     draft_.opset = 13;
     ValueInfo input, output;
     input.name = "input";
-    input.shape = {-1, 3, 12, 14};
+    input.shape = {-1, 3, -1, -1};
     input.has_shape = true;
     output.name = "logits";
     draft_.inputs = {input};
