@@ -104,16 +104,10 @@ class Unfolding {
     in_batches(count, batch(), call_.options, [&](std::int64_t first, std::int64_t some) {
       Tensors patches;
       for (std::int64_t i = first; i < first + some; ++i) patches.push_back(patch(n, i));
-      ExplainOptions options;
-      options.score = call_.options.score;
-      options.seed = call_.options.seed;
-      options.batch = call_.options.batch;
-      options.fallback_gradient = call_.options.fallback_gradient;
-      const auto all = o_.inner.get().explain(call_.model, at::cat(patches), targets, options);
+      const auto all = explained(n, at::cat(patches), targets);
       Tensors here, sure;
       for (const auto& one : all) {
         is_cam_ = is_cam_ || one.inner.contains("raw_0");
-        notes_ = one.notes;
         is_signed_ = one.is_signed;
         layer_ = one.layer;
         here.push_back(resize_bilinear(map_of(one).unsqueeze(1), rows_.size, columns_.size));
@@ -142,6 +136,27 @@ class Unfolding {
     const auto whole = static_cast<double>(inner_batch(pass_.model, pass_.tape, call_.options));
     if (call_.options.batch > 0) return call_.options.batch;
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(whole / std::max(times, 1.0)));
+  }
+
+  /// The inner method's maps of patches of sample n, one per target.
+  std::vector<Explanation> explained(std::int64_t n, const Tensor& patches,
+                                     const std::vector<Target>& targets) const {
+    ExplainOptions options;
+    options.score = call_.options.score;
+    options.seed = call_.options.seed;
+    options.batch = call_.options.batch;
+    options.fallback_gradient = call_.options.fallback_gradient;
+    const Method& inner = o_.inner.get();
+    if (!inner.info().conserves || pass_.tape[pass_.model.logits()].dim() != 2) {
+      return inner.explain(call_.model, patches, targets, options);
+    }
+    // Methods that hand down the score would turn their sign in patches whose score is below zero.
+    std::vector<Explanation> all;
+    for (std::size_t s = 0; s < targets.size(); ++s) {
+      options.start = pass_.objectives[s].one_hot.narrow(0, n, 1).repeat({patches.size(0), 1});
+      all.push_back(inner.explain(call_.model, patches, targets[s], options));
+    }
+    return all;
   }
 
   /// Patch i of sample n, enlarged; cut off at the border.
@@ -181,7 +196,6 @@ class Unfolding {
   std::pair<std::int64_t, std::int64_t> size_;
   bool is_cam_ = false, is_signed_ = false;
   std::string layer_;
-  std::vector<std::string> notes_;
 };
 
 /// 5 x 5, sigma 3, mirrored borders.
