@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/counter_random.h"
+
 namespace limn {
 namespace {
 
@@ -63,6 +65,37 @@ void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& op
     if (options.progress) {
       options.progress(static_cast<double>(first + count) / static_cast<double>(total));
     }
+  }
+}
+
+void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
+                     const std::function<void(const SampleBatch&)>& run) {
+  const std::int64_t samples = call.x.size(0);
+  const std::int64_t batch = inner_batch(pass.model, pass.tape, call.options);
+  for (std::int64_t n = 0; n < samples; ++n) {
+    const std::vector<Target> targets = fixed_targets(pass.objectives, n);
+    ExplainOptions within = call.options;
+    within.noise = within.baseline = within.start = Tensor();
+    within.record.clear();
+    within.trace = false;
+    within.progress = nullptr;
+    // A wrapper within a wrapper draws numbers of its own.
+    within.seed = mix(call.options.seed + 1);
+    ExplainOptions reported;
+    if (call.options.progress) {
+      reported.progress = [&](double share) {
+        call.options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
+      };
+    }
+    in_batches(total, batch, reported, [&](std::int64_t first, std::int64_t count) {
+      if (call.options.start.defined()) {
+        const Tensor start = call.options.start.slice(0, n, n + 1);
+        std::vector<std::int64_t> sizes = start.sizes().vec();
+        sizes[0] = count;
+        within.start = start.expand(sizes);
+      }
+      run({n, first, count, targets, within});
+    });
   }
 }
 
