@@ -37,9 +37,11 @@ struct MethodInfo {
 struct ExplainOptions {
   ScoreKind score = ScoreKind::Logit;
   std::uint64_t seed = 0;
-  std::int64_t batch = 0;           ///< inner batch size of sampling methods; 0: chosen to fit
+  std::int64_t batch = 0;  ///< inner batch size of sampling methods; 0: chosen to fit
   /// [n, C, H, W]: what sampling methods add to the input in place of their own noise.
   Tensor noise;
+  /// [1 or N, C, H, W]: what "nothing" looks like, in place of a method's named baseline.
+  Tensor baseline;
   bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
   bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner

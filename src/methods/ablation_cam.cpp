@@ -45,21 +45,21 @@ Tensor ablated_scores(const CamOptions& o, const Call& call, const Pass& pass,
   const Model& model = pass.model;
   const Tensor& x = pass.tape[model.input()];
   const bool around = goes_around(model.graph(), model.logits(), model.input(), layer.id);
-  const std::int64_t batch =
-      o.jacobgil() ? kBatchOfJacobgil : inner_batch(model, pass.tape, call.options);
-  Tensors samples;
-  for (std::int64_t n = 0; n < x.size(0); ++n) {
-    const std::vector<Target> targets = fixed_targets(pass.objectives, n);
-    Tensors parts;
-    in_batches(layer.a.size(1), batch, call.options, [&](std::int64_t first, std::int64_t count) {
-      std::vector<std::pair<ValueId, Tensor>> given = {
-          {layer.id, ablated(o, layer.a[n], first, count)}};
-      if (around) given.emplace_back(model.input(), x[n].unsqueeze(0).repeat({count, 1, 1, 1}));
-      parts.push_back(scores_of(model, model.run_from(given), targets, call.options.score));
-    });
-    samples.push_back(at::cat(parts, 1));
-  }
-  return at::stack(samples, 1);
+  ExplainOptions options = call.options;
+  if (o.jacobgil()) options.batch = kBatchOfJacobgil;
+  const Call batched{call.model, call.x, call.targets, options};
+  std::vector<Tensors> parts(static_cast<std::size_t>(x.size(0)));
+  for_each_sample(batched, pass, layer.a.size(1), [&](const SampleBatch& batch) {
+    std::vector<std::pair<ValueId, Tensor>> given = {
+        {layer.id, ablated(o, layer.a[batch.sample], batch.first, batch.count)}};
+    if (around) {
+      given.emplace_back(model.input(),
+                         x[batch.sample].unsqueeze(0).repeat({batch.count, 1, 1, 1}));
+    }
+    parts[static_cast<std::size_t>(batch.sample)].push_back(
+        scores_of(model, model.run_from(given), batch.targets, call.options.score));
+  });
+  return joined(parts);
 }
 
 std::vector<Explanation> explain(const CamOptions& o, const Call& call) {

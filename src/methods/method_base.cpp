@@ -112,11 +112,7 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
     for (const auto& name : call.options.record) {
       one.inner[name] = result.relevance.at(recorded(call, name))[seed];
     }
-    if (!result.fallbacks.empty()) {
-      one.notes.push_back(concat(result.fallbacks.size(),
-                                 " nodes without a rule used the gradient, first \"",
-                                 result.fallbacks.front(), "\""));
-    }
+    note_fallbacks(one, result);
     one.trace = result.trace;
     if (info.conserves) measure_gap(one);
     note_degenerate(one);
@@ -129,6 +125,13 @@ void measure_gap(Explanation& explanation) {
   const Tensor score = explanation.score.to(at::kDouble);
   explanation.gap =
       (per_sample_sum(explanation.relevance) - score).abs() / score.abs().clamp_min(1e-12);
+}
+
+void note_fallbacks(Explanation& explanation, const WalkResult& result) {
+  if (result.fallbacks.empty()) return;
+  explanation.notes.push_back(concat(result.fallbacks.size(),
+                                     " nodes without a rule used the gradient, first \"",
+                                     result.fallbacks.front(), "\""));
 }
 
 void note_degenerate(Explanation& explanation) {

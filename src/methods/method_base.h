@@ -110,6 +110,8 @@ struct Pass {
 Tensor probability_of(const Pass& pass, const Objective& objective);
 /// Fills `gap` from relevance and score, for methods that conserve.
 void measure_gap(Explanation& explanation);
+/// Says how many nodes had no rule and used the gradient.
+void note_fallbacks(Explanation& explanation, const WalkResult& result);
 /// Says in words what a map that is constant or has one sign only cannot show.
 void note_degenerate(Explanation& explanation);
 

@@ -35,12 +35,20 @@ std::vector<Explanation> explain_pixels(const PixelOptions& options, const Call&
   if (!options.layer.empty()) needed.push_back(options.layer);
   const Pass pass(call, BatchNorm::Free, needed);
   const ValueId at = needed.empty() ? pass.model.input() : pass.model.graph().at(options.layer);
+  const bool makes_map =
+      options.reduction != "none" || !options.resize.empty() || options.smooth > 0;
+  if (makes_map && pass.tape[at].dim() != 4) {
+    fail(ErrorCode::InvalidArgument, "\"", pass.model.graph().value(at).name, "\" has shape ",
+         pass.tape[at].sizes(),
+         ", and a map needs [N, C, h, w]; give a layer with spatial extent "
+         "(`limn inspect` lists the values), or reduction=none for the raw result");
+  }
   WalkResult result = pass.walk_from(call, book, pass.gradients(call), {at});
   if (times_input) result.relevance[at] = result.relevance[at] * pass.tape[at];
   auto all = pass.explanations(call, result, at, info);
   for (auto& one : all) {
     one.reduction = info.signed_map ? "sum" : "max-abs";
-    if (options.reduction == "none" && options.resize.empty() && options.smooth == 0) continue;
+    if (!makes_map) continue;
     if (options.reduction != "none") {
       one.reduction = options.reduction;
       one.relevance = one.map().unsqueeze(1);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/counter_random.h"
+
 namespace limn {
 namespace {
 
@@ -60,6 +62,37 @@ void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& op
   }
 }
 
+void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
+                     const std::function<void(const SampleBatch&)>& run) {
+  const std::int64_t samples = call.x.size(0);
+  const std::int64_t batch = inner_batch(pass.model, pass.tape, call.options);
+  for (std::int64_t n = 0; n < samples; ++n) {
+    const std::vector<Target> targets = fixed_targets(pass.objectives, n);
+    ExplainOptions within = call.options;
+    within.noise = within.baseline = within.start = Tensor();
+    within.record.clear();
+    within.trace = false;
+    within.progress = nullptr;
+    // A wrapper within a wrapper draws numbers of its own.
+    within.seed = mix(call.options.seed + 1);
+    ExplainOptions reported;
+    if (call.options.progress) {
+      reported.progress = [&](double share) {
+        call.options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
+      };
+    }
+    in_batches(total, batch, reported, [&](std::int64_t first, std::int64_t count) {
+      if (call.options.start.defined()) {
+        const Tensor start = call.options.start.slice(0, n, n + 1);
+        std::vector<std::int64_t> sizes = start.sizes().vec();
+        sizes[0] = count;
+        within.start = start.expand(sizes);
+      }
+      run({n, first, count, targets, within});
+    });
+  }
+}
+
 Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed) {
   const Objective& of = pass.objectives[objective];
   Explanation one;
@@ -81,6 +114,12 @@ Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>
     all.push_back(objective.score);
   }
   return at::stack(all);
+}
+
+Tensor joined(const std::vector<Tensors>& parts) {
+  Tensors samples;
+  for (const auto& batches : parts) samples.push_back(at::cat(batches, 1));
+  return at::stack(samples, 1);
 }
 
 }  // namespace limn

@@ -31,11 +31,24 @@ std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOpti
 void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
                 const std::function<void(std::int64_t, std::int64_t)>& run);
 
+/// Inputs first .. first + count - 1 of those made from one sample.
+struct SampleBatch {
+  std::int64_t sample, first, count;
+  const std::vector<Target>& targets;  ///< fixed for that sample
+  const ExplainOptions& options;       ///< for explaining these inputs
+};
+/// Runs each sample's `total` inputs in batches of its own and reports progress over all.
+void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
+                     const std::function<void(const SampleBatch&)>& run);
+
 /// One explanation per objective around ready maps [N, C, h, w], with its evidence.
 Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed);
 
 /// The targets' scores [S, M] on a tape of M inputs.
 Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>& targets,
                  ScoreKind score);
+
+/// Scores [S, N, M] from each sample's batches of [S, some].
+Tensor joined(const std::vector<Tensors>& parts);
 
 }  // namespace limn

@@ -37,20 +37,15 @@ Tensor masks_of(const CamOptions& o, const Tensor& channels, std::int64_t height
 /// The scores [S, N, K] of each sample behind each channel's mask.
 Tensor masked_scores(const CamOptions& o, const Call& call, const Pass& pass, const Tensor& a) {
   const Tensor& x = pass.tape[pass.model.input()];
-  const std::int64_t channels = a.size(1);
-  const std::int64_t batch = inner_batch(pass.model, pass.tape, call.options);
-  Tensors samples;
-  for (std::int64_t n = 0; n < x.size(0); ++n) {
-    const std::vector<Target> targets = fixed_targets(pass.objectives, n);
-    Tensors parts;
-    in_batches(channels, batch, call.options, [&](std::int64_t first, std::int64_t count) {
-      const Tensor masks = masks_of(o, a[n].narrow(0, first, count), x.size(2), x.size(3));
-      const Tape tape = pass.model.run(masks * x[n], {pass.model.logits()});
-      parts.push_back(scores_of(pass.model, tape, targets, call.options.score));
-    });
-    samples.push_back(at::cat(parts, 1));
-  }
-  return at::stack(samples, 1);
+  std::vector<Tensors> parts(static_cast<std::size_t>(x.size(0)));
+  for_each_sample(call, pass, a.size(1), [&](const SampleBatch& batch) {
+    const Tensor channels = a[batch.sample].narrow(0, batch.first, batch.count);
+    const Tensor masked = masks_of(o, channels, x.size(2), x.size(3)) * x[batch.sample];
+    const Tape tape = pass.model.run(masked, {pass.model.logits()});
+    parts[static_cast<std::size_t>(batch.sample)].push_back(
+        scores_of(pass.model, tape, batch.targets, call.options.score));
+  });
+  return joined(parts);
 }
 
 std::vector<Explanation> explain(const CamOptions& o, const Call& call) {

@@ -48,12 +48,16 @@ Tolerance tolerance_for(const json& golden_case, const std::string& name) {
 }
 
 /// Ours in the shape of theirs: a map gains or loses its channel axis, channels are summed where
-/// the reference stores one.
+/// the reference stores one, and one map is repeated where it stores several.
 Tensor in_shape_of(Tensor ours, const Tensor& theirs) {
   if (ours.sizes() == theirs.sizes()) return ours;
   if (ours.dim() == 4 && theirs.dim() >= 3 && ours.size(1) > 1 &&
       (theirs.dim() == 3 || theirs.size(1) == 1)) {
     ours = ours.sum(1, true);
+  }
+  // Occlusion: the reference repeats its one map for every channel.
+  if (ours.dim() == 4 && theirs.dim() == 4 && ours.size(1) == 1 && theirs.size(1) > 1) {
+    return ours.expand({-1, theirs.size(1), -1, -1});
   }
   if (ours.numel() == theirs.numel()) return ours.reshape(theirs.sizes());
   return ours;
@@ -129,6 +133,12 @@ class CaseRun {
     if (case_["expected"].contains("seed")) {
       options.start = read_npy((folder_ / file_of(case_["expected"]["seed"])).string());
     }
+    const json files = case_.value("files", json::object());
+    const auto given = [&](const char* name) {
+      return files.contains(name) ? read_npy((folder_ / file_of(files[name])).string()) : Tensor();
+    };
+    options.noise = given("noise");
+    options.baseline = given("baseline");
     const Explanation result = explain(model, x, options);
     std::vector<Comparison> all;
     for (const auto& [name, entry] : case_["expected"].items()) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "golden/gradient_specs.h"
 #include "limn/error.h"
 #include "limn/spec.h"
 
@@ -262,11 +263,12 @@ Recipe recipe_for(const json& golden_case) {
       {"gradient", "gradient"},
       {"guided_backprop", "guided-backprop"},
       {"deconvnet", "deconvnet"},
-      {"input_x_gradient", "input-x-gradient"}};
+      {"input_x_gradient", "input-x-gradient"},
+      {"linear_approx", "linear-approx"}};
   if (const auto found = pixel.find(method); found != pixel.end()) {
     return pixel_method(found->second, golden_case);
   }
-  return {};
+  return gradient_recipe(golden_case);
 }
 
 }  // namespace limn::golden
