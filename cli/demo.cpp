@@ -108,8 +108,14 @@ class Demo {
     return preprocess({picture}, model.preprocessing(), model.input_shape()).x;
   }
 
+  static Model load_demo(const std::string& path) {
+    ModelOptions options;
+    options.path = path;
+    return load(options).model;
+  }
+
   void explain_model(const std::string& name, const std::string& path) {
-    const Model model = load({.path = path}).model;
+    const Model model = load_demo(path);
     fmt::print("{}\n", name);
     std::vector<GridRow> rows;
     double inside = 0, area = 0;
@@ -149,7 +155,7 @@ class Demo {
   }
 
   void explain_cheat(const std::string& path) {
-    const Model model = load({.path = path}).model;
+    const Model model = load_demo(path);
     const std::string tagged = shape_labels()[static_cast<std::size_t>(kDemoTagLabel)];
     fmt::print("shapes_cheat: trained where a small yellow tag marked every {}\n", tagged);
     std::vector<GridRow> rows;

@@ -138,6 +138,7 @@ class Runner {
       options.score = score_of(loaded_, settings_);
       options.seed = settings_.seed;
       options.batch = settings_.batch;
+      options.bfloat16 = loaded_.bfloat16;
       options.fallback_gradient = settings_.fallback == "gradient";
       const double done = static_cast<double>(done_);
       const auto maps = static_cast<double>(targets.size() * group.loaded.size());
@@ -241,7 +242,15 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
   command.add_option("--score", settings.score, "logit, prob or log-prob; default: logit")
       ->group("Explaining");
   command.add_option("--seed", settings.seed, "of methods that sample")->group("Explaining");
-  command.add_option("--batch", settings.batch, "samples in one pass; default: chosen to fit")
+  command
+      .add_option("--batch", settings.batch,
+                  "samples, or inputs made from a sample, in one pass; default: auto, what fits")
+      ->transform(CLI::Validator(
+          [](std::string& text) {
+            if (text == "auto") text = "0";
+            return std::string();
+          },
+          "auto"))
       ->check(CLI::Range(0, 65536))
       ->group("Explaining");
   command

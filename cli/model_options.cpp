@@ -104,8 +104,12 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) 
       .add_option("MODEL", options.path, "the ONNX file; <model>.limn.json beside it is read, too")
       ->required();
   command.add_option("--device", options.device, "cpu, cuda or cuda:N")->group("Running");
-  command.add_option("--precision", options.precision, "fp32 or fp64")
-      ->check(CLI::IsMember({"fp32", "fp64"}))
+  command
+      .add_option(
+          "--precision", options.precision,
+          "fp32, fp64, bf16 (fp32, but Score-CAM's masked pictures in bfloat16), or auto (bf16 "
+          "where the device has it natively)")
+      ->check(CLI::IsMember({"fp32", "fp64", "bf16", "auto"}))
       ->group("Running");
   command.add_option("--threads", options.threads, "number of threads; default: all cores")
       ->check(CLI::Range(0, 4096))
@@ -173,6 +177,8 @@ LoadedModel load(const ModelOptions& options) {
   out.model = out.model.with_preprocessing(std::move(how));
   if (options.precision == "fp64") out.model = out.model.to(at::kDouble);
   if (!device.is_cpu()) out.model = out.model.to(device);
+  out.bfloat16 = options.precision == "bf16" ||
+                 (options.precision == "auto" && out.model.has_native_bfloat16());
   return out;
 }
 
@@ -196,7 +202,9 @@ RunRecord start_record(const ModelOptions& options, const LoadedModel& loaded) {
   run.preprocessing = loaded.model.preprocessing();
   run.input_shape = loaded.model.input_shape();
   run.device = loaded.model.device().str();
-  run.precision = options.precision;
+  run.precision = options.precision == "fp64" ? "fp64"
+                  : loaded.bfloat16           ? "fp32, bf16 for masked pictures"
+                                              : "fp32";
   run.threads = at::get_num_threads();
   run.versions = library_versions();
   return run;

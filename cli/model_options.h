@@ -25,6 +25,7 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures =
 struct LoadedModel {
   Model model;
   ScoreKind score = ScoreKind::Logit;  ///< what the sidecar says, else logit
+  bool bfloat16 = false;               ///< ExplainOptions::bfloat16
 };
 /// Sets the number of threads, reads the model and its sidecar, applies the options.
 LoadedModel load(const ModelOptions& options);

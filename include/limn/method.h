@@ -42,6 +42,9 @@ struct ExplainOptions {
   Tensor noise;
   /// [1 or N, C, H, W]: what "nothing" looks like, in place of a method's named baseline.
   Tensor baseline;
+  /// Score-CAM's masked pictures run in bfloat16 (Model::run_from): it needs scores, not
+  /// differences of scores.
+  bool bfloat16 = false;
   bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
   bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner

@@ -92,6 +92,8 @@ class Model {
   /// The same model with batch norm folded where that is exact; made once. `everywhere`: also
   /// norm-then-convolution and norm-ReLU-convolution; else convolution-then-norm only.
   Model folded(bool everywhere = true) const;
+  /// Whether the model's device multiplies bfloat16 natively.
+  bool has_native_bfloat16() const;
 
   /// One forward pass. x: [N, C, H, W], moved to the model's device and dtype. Throws BadInput
   /// where the shape does not fit or x holds NaN, and names the node where anything goes wrong.
@@ -100,7 +102,9 @@ class Model {
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;
   /// The logits from values inside the graph, of one batch size, in place of their own. Where the
   /// logits depend on the input past them, the input must be given, too. Nothing is checked.
-  Tape run_from(const std::vector<std::pair<ValueId, Tensor>>& given) const;
+  /// `bfloat16`: everything up to the last convolution runs in bfloat16, what stands behind it in
+  /// float32: for the scores of many inputs. Throws InvalidArgument on a float64 model.
+  Tape run_from(const std::vector<std::pair<ValueId, Tensor>>& given, bool bfloat16 = false) const;
   /// Transformed weights (w+, w-, ...) made once, within a memory budget.
   WeightCache& cache() const;
 

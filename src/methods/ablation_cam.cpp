@@ -57,12 +57,13 @@ Tensor ablated_scores(const CamOptions& o, const Call& call, const Pass& pass,
                          x[batch.sample].unsqueeze(0).repeat({batch.count, 1, 1, 1}));
     }
     parts[static_cast<std::size_t>(batch.sample)].push_back(
-        scores_of(model, model.run_from(given), batch.targets, call.options.score));
+        scores_of(model, given, batch.targets, call.options.score));
   });
   return joined(parts);
 }
 
 std::vector<Explanation> explain(const CamOptions& o, const Call& call) {
+  // Scores per layer, made at the first objective and shared by all.
   std::map<int, Tensor> scores;
   return explain_cam(
       o, call,

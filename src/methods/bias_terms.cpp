@@ -12,6 +12,12 @@ std::vector<BiasTerm> bias_terms(const Pass& pass) {
   std::vector<BiasTerm> terms;
   for (int n = 0; n < static_cast<int>(graph.nodes().size()); ++n) {
     const Node& node = graph.node({n});
+    if (node.op == "Clip" && facts.depends(node.outputs.front())) {
+      const Tensor& value = pass.tape[node.outputs.front()];
+      const Tensor open = value == pass.tape[node.inputs.front()];
+      terms.push_back({node.outputs.front(), value.masked_fill(open, 0), true});
+      continue;
+    }
     if (facts.kind({n}) != OpKind::Linear || !node.spec->linear_view ||
         !facts.depends(node.outputs.front())) {
       continue;

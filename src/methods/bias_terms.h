@@ -9,10 +9,12 @@
 namespace limn {
 
 /// A linear node z = A x + b: the value z and its b, shaped to broadcast against it. Convolutions,
-/// matrix products, batch norm (b = beta - mean gamma / sqrt(var + eps)), constants that are added.
+/// matrix products, batch norm (b = beta - mean gamma / sqrt(var + eps)), constants that are added;
+/// and Clip, which is a constant where it cuts off.
 struct BiasTerm {
   ValueId at;
   Tensor bias;
+  bool is_bound = false;  ///< of Clip
 };
 std::vector<BiasTerm> bias_terms(const Pass& pass);
 

@@ -34,18 +34,20 @@ Tensor finished(const CamOptions& options, const Call& call, const Tensors& raw)
 std::vector<ValueId> layers_of(const CamOptions& options, const Pass& pass) {
   std::vector<ValueId> layers = pass.values(options.layer);
   if (layers.empty()) layers.push_back(default_cam_layer(pass.model.graph(), pass.tape));
-  for (ValueId id : layers) {
-    const Tensor& value = pass.tape[id];
-    if (value.dim() == 4) continue;
-    fail(ErrorCode::InvalidArgument, "layer \"", pass.model.graph().value(id).name, "\" has shape ",
-         value.sizes(),
-         "; a CAM needs places, [N, C, h, w]: give layer= a convolution's output (`limn inspect` "
-         "lists the values)");
-  }
+  for (ValueId id : layers) check_places(pass, id);
   return layers;
 }
 
 }  // namespace
+
+void check_places(const Pass& pass, ValueId layer) {
+  const Tensor& value = pass.tape[layer];
+  if (value.dim() == 4) return;
+  fail(ErrorCode::InvalidArgument, "layer \"", pass.model.graph().value(layer).name,
+       "\" has shape ", value.sizes(),
+       "; a CAM needs places, [N, C, h, w]: give layer= a convolution's output (`limn inspect` "
+       "lists the values)");
+}
 
 Fields cam_fields(CamOptions& o) {
   return {choice_field("flavor", o.flavor,

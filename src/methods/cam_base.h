@@ -20,6 +20,8 @@ struct CamOptions {
 };
 
 Fields cam_fields(CamOptions& options);
+/// Throws InvalidArgument where a layer is not [N, C, h, w].
+void check_places(const Pass& pass, ValueId layer);
 
 /// A layer of one call: its values, and the gradient of one objective's score there; both
 /// [N, K, h, w], g undefined for methods that need none.

@@ -1,10 +1,10 @@
 // FullGrad: the score of a piecewise linear network is sum x dx + sum over layers of b dz, with b
-// what the layer adds and dz the gradient at its output. The map adds all terms as pictures:
-// S = sum_c psi(x dx) + sum_l sum_c Up(psi(b_l dz_l)), psi(T) = |T| stretched to 0..1. Terms of
-// layers without spatial extent count for the sum, not for the map. The gap is what the terms miss
-// of the score. Source: Srinivas, Fleuret, "Full-Gradient Representation", 2019;
-// idiap/fullgrad-saliency@7c106b3, whose pairing by module order is by node here; flavor
-// pytorch-grad-cam: jacobgil@084273b.
+// what the layer adds (Clip: its bound where it cuts off) and dz the gradient at its output. The
+// map adds all terms as pictures: S = sum_c psi(x dx) + sum_l sum_c Up(psi(b_l dz_l)), psi(T) = |T|
+// stretched to 0..1. Terms of layers without spatial extent count for the sum, not for the map. The
+// gap is what the terms miss of the score. Source: Srinivas, Fleuret, "Full-Gradient
+// Representation", 2019; idiap/fullgrad-saliency@7c106b3, whose pairing by module order is by node
+// here; flavor pytorch-grad-cam: jacobgil@084273b.
 #include <set>
 
 #include "methods/bias_terms.h"
@@ -41,7 +41,7 @@ Fields fields(FullGradOptions& o) {
 /// The operators of the graph that no bias term describes: not piecewise linear.
 std::string bent_operators(const Pass& pass) {
   static const std::set<std::string> straight = {"Relu", "LeakyRelu", "PRelu",
-                                                 "Abs",  "Identity",  "Dropout"};
+                                                 "Abs",  "Clip",      "Dropout"};
   const Graph& graph = pass.model.graph();
   const Facts facts(graph, pass.model.logits());
   std::set<std::string> names;

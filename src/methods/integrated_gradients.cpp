@@ -138,8 +138,9 @@ std::vector<Explanation> explain(const IntegratedGradientsOptions& o, const Call
   }
   if (!o.multiply_by_inputs) return all;
   for (std::int64_t n = 0; n < x.size(0); ++n) {
-    const Tensor nothing = scores_of(pass.model, baseline.slice(0, n, n + 1),
-                                     fixed_targets(pass.objectives, n), call.options.score);
+    const Tensor nothing =
+        scores_of(pass.model, {{pass.model.input(), baseline.slice(0, n, n + 1)}},
+                  fixed_targets(pass.objectives, n), call.options.score);
     for (std::size_t s = 0; s < all.size(); ++s) {
       if (n == 0) all[s].gap = at::zeros({x.size(0)}, at::kDouble);
       const Tensor change =

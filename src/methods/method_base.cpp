@@ -145,26 +145,25 @@ void note_degenerate(Explanation& explanation) {
   }
 }
 
-ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
+namespace {
+
+/// Whether convolution n has places before and behind it.
+bool is_spatial_convolution(const Graph& graph, const Tape& tape, int n) {
   const auto spatial = [&](ValueId id) {
     return tape.has(id) && tape[id].dim() == 4 && tape[id].size(2) * tape[id].size(3) > 1;
   };
-  int last = -1;
-  for (int n = static_cast<int>(graph.nodes().size()); n-- > 0 && last < 0;) {
-    const Node& node = graph.node({n});
-    if (node.op == "Conv" && spatial(node.outputs.front())) last = n;
-  }
-  if (last < 0) {
-    fail(ErrorCode::Unsupported,
-         "the model has no convolution with spatial extent; give layer=VALUE (`limn inspect` lists "
-         "the values), or use a method that needs no layer, as lrp or rap");
-  }
-  ValueId layer = graph.node({last}).outputs.front();
+  const Node& node = graph.node({n});
+  return node.op == "Conv" && spatial(node.outputs.front());
+}
+
+/// What the block of convolution n ends in: the last value of that size behind it.
+ValueId block_end(const Graph& graph, const Tape& tape, int n) {
+  ValueId layer = graph.node({n}).outputs.front();
   const auto size = tape[layer].sizes().slice(2);
   std::vector<bool> reached(graph.values().size(), false);
   reached[static_cast<std::size_t>(layer.index)] = true;
-  for (std::size_t n = static_cast<std::size_t>(last) + 1; n < graph.nodes().size(); ++n) {
-    const Node& node = graph.nodes()[n];
+  for (std::size_t i = static_cast<std::size_t>(n) + 1; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
     const OpKind kind = node.spec->kind;
     const bool stays = kind == OpKind::Activation || kind == OpKind::Join ||
                        kind == OpKind::Normalise || node.op == "BatchNormalization" ||
@@ -175,14 +174,43 @@ ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
     });
     const ValueId output = node.outputs.front();
     // A softmax over class maps is the answer, not a block's end.
-    if (!stays || !from_block || !spatial(output) || node.op == "Softmax" ||
-        tape[output].sizes().slice(2) != size) {
+    if (!stays || !from_block || node.op == "Softmax" || !tape.has(output) ||
+        tape[output].dim() != 4 || tape[output].sizes().slice(2) != size) {
       continue;
     }
     reached[static_cast<std::size_t>(output.index)] = true;
     layer = output;
   }
   return layer;
+}
+
+}  // namespace
+
+ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
+  for (int n = static_cast<int>(graph.nodes().size()); n-- > 0;) {
+    if (is_spatial_convolution(graph, tape, n)) return block_end(graph, tape, n);
+  }
+  fail(ErrorCode::Unsupported,
+       "the model has no convolution with spatial extent; give layer=VALUE (`limn inspect` lists "
+       "the values), or use a method that needs no layer, as lrp or rap");
+}
+
+std::vector<ValueId> block_ends(const Graph& graph, const Tape& tape) {
+  std::map<std::pair<std::int64_t, std::int64_t>, int> last;  // convolution of each size
+  for (int n = 0; n < static_cast<int>(graph.nodes().size()); ++n) {
+    if (!is_spatial_convolution(graph, tape, n)) continue;
+    const Tensor& from = tape[graph.node({n}).inputs.front()];
+    const Tensor& to = tape[graph.node({n}).outputs.front()];
+    const auto size = std::make_pair(to.size(2), to.size(3));
+    const bool keeps = from.sizes().slice(2) == to.sizes().slice(2);
+    if (keeps || last.contains(size)) last[size] = n;
+  }
+  std::vector<ValueId> ends;
+  for (const auto& [size, n] : last) ends.push_back(block_end(graph, tape, n));
+  std::sort(ends.begin(), ends.end(), [&](ValueId a, ValueId b) {
+    return graph.value(a).producer.index < graph.value(b).producer.index;
+  });
+  return ends;
 }
 
 Tensor resize_bilinear(const Tensor& maps, std::int64_t height, std::int64_t width,

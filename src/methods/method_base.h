@@ -119,6 +119,9 @@ void note_degenerate(Explanation& explanation);
 /// residual add and activation, before any pooling or flatten. Throws Unsupported where the model
 /// has no convolution with spatial extent.
 ValueId default_cam_layer(const Graph& graph, const Tape& tape);
+/// Such a value for each spatial size at which a convolution keeps the size, in order of depth:
+/// the five stages of VGG, the four of ResNet.
+std::vector<ValueId> block_ends(const Graph& graph, const Tape& tape);
 
 /// Bilinear resize of [N, C, h, w] with half-pixel centers or aligned corners.
 Tensor resize_bilinear(const Tensor& maps, std::int64_t height, std::int64_t width,

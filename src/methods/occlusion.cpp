@@ -111,12 +111,12 @@ std::vector<Explanation> explain(const OcclusionOptions& o, const Call& call) {
       };
       window(covered[i]).copy_(window(baseline[batch.sample]));
     }
-    const Tensor scores = scores_of(pass.model, covered, batch.targets, call.options.score);
+    const Tensor scores =
+        scores_of(pass.model, {{pass.model.input(), covered}}, batch.targets, call.options.score);
     for (std::int64_t s = 0; s < targets; ++s) {
-      const Tensor& score = pass.objectives[static_cast<std::size_t>(s)].score;
       falls[s][batch.sample]
           .slice(0, batch.first, batch.first + batch.count)
-          .copy_(score[batch.sample] - scores[s]);
+          .copy_(pass.objectives[static_cast<std::size_t>(s)].score[batch.sample] - scores[s]);
     }
   });
   std::vector<Explanation> all;

@@ -107,8 +107,9 @@ Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bo
   return one;
 }
 
-Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>& targets,
-                 ScoreKind score) {
+Tensor scores_of(const Model& model, const std::vector<std::pair<ValueId, Tensor>>& given,
+                 const std::vector<Target>& targets, ScoreKind score, bool bfloat16) {
+  const Tape tape = model.run_from(given, bfloat16);
   Tensors all;
   for (const auto& objective : bind_targets(model, tape, targets, score)) {
     all.push_back(objective.score);

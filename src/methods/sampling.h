@@ -44,9 +44,10 @@ void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
 /// One explanation per objective around ready maps [N, C, h, w], with its evidence.
 Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed);
 
-/// The targets' scores [S, M] on a tape of M inputs.
-Tensor scores_of(const Model& model, const Tape& tape, const std::vector<Target>& targets,
-                 ScoreKind score);
+/// The targets' scores [S, M] of M inputs, or of given values inside the graph: forward passes
+/// alone. `bfloat16` as in Model::run_from; not for differences of scores that hardly differ.
+Tensor scores_of(const Model& model, const std::vector<std::pair<ValueId, Tensor>>& given,
+                 const std::vector<Target>& targets, ScoreKind score, bool bfloat16 = false);
 
 /// Scores [S, N, M] from each sample's batches of [S, some].
 Tensor joined(const std::vector<Tensors>& parts);

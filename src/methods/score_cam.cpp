@@ -41,9 +41,9 @@ Tensor masked_scores(const CamOptions& o, const Call& call, const Pass& pass, co
   for_each_sample(call, pass, a.size(1), [&](const SampleBatch& batch) {
     const Tensor channels = a[batch.sample].narrow(0, batch.first, batch.count);
     const Tensor masked = masks_of(o, channels, x.size(2), x.size(3)) * x[batch.sample];
-    const Tape tape = pass.model.run(masked, {pass.model.logits()});
     parts[static_cast<std::size_t>(batch.sample)].push_back(
-        scores_of(pass.model, tape, batch.targets, call.options.score));
+        scores_of(pass.model, {{pass.model.input(), masked}}, batch.targets, call.options.score,
+                  call.options.bfloat16));
   });
   return joined(parts);
 }

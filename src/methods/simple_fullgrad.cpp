@@ -27,7 +27,8 @@ Fields fields(SimpleFullGradOptions&) { return {}; }
 
 std::vector<Explanation> explain(const SimpleFullGradOptions&, const Call& call) {
   const Pass pass(call, BatchNorm::Keep);
-  const std::vector<BiasTerm> biases = bias_terms(pass);
+  std::vector<BiasTerm> biases = bias_terms(pass);
+  std::erase_if(biases, [](const BiasTerm& term) { return term.is_bound; });
   const WalkResult result = term_gradients(pass, call, biases);
   const ValueId input = pass.model.input();
   std::vector<Explanation> all;

@@ -1,6 +1,7 @@
 // Model: a graph with everything that is needed to run it.
 #include "limn/model.h"
 
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/DeviceType.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct Model::State {
   std::unique_ptr<WeightCache> cache = std::make_unique<WeightCache>();
   mutable std::mutex folded_mutex;
   mutable std::shared_ptr<const State> folded[2];  // convolution-then-norm only, everywhere
+  mutable std::shared_ptr<const State> bfloat16;
   bool is_folded = false;
 
   explicit State(Graph g) : graph(std::move(g)) {}
@@ -40,6 +42,9 @@ struct Model::State {
     return copy;
   }
   void find_logits();
+  /// The logits from given values.
+  Tensors run_logits(const Given& given) const;
+  Tensors run_mixed(const Given& given) const;
 };
 
 namespace {
@@ -49,7 +54,8 @@ bool is_view(const std::string& op) {
 }
 
 /// Weights where and how the executor wants them: floating point in `dtype` on `device`, and
-/// convolution weights channels_last on the CPU in float, the layout oneDNN is fastest with.
+/// convolution weights channels_last on the CPU in float and bfloat16, the layout oneDNN is fastest
+/// with.
 Draft prepare(Draft draft, c10::Device device, at::ScalarType dtype) {
   std::set<std::string> convolution_weights;
   for (const auto& node : draft.nodes) {
@@ -60,11 +66,17 @@ Draft prepare(Draft draft, c10::Device device, at::ScalarType dtype) {
     tensor = tensor.to(device, dtype);
     if (tensor.dim() == 4 && convolution_weights.contains(name)) {
       tensor =
-          tensor.contiguous(device.is_cpu() && dtype == at::kFloat ? at::MemoryFormat::ChannelsLast
-                                                                   : at::MemoryFormat::Contiguous);
+          tensor.contiguous(device.is_cpu() && dtype != at::kDouble ? at::MemoryFormat::ChannelsLast
+                                                                    : at::MemoryFormat::Contiguous);
     }
   }
   return draft;
+}
+
+/// As `prepare` for inputs.
+Tensor fast_layout(const Tensor& x) {
+  const bool pays = x.dim() == 4 && x.device().is_cpu() && x.scalar_type() != at::kDouble;
+  return pays ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }
 
 }  // namespace
@@ -172,6 +184,16 @@ Model Model::folded(bool everywhere) const {
   return Model(made);
 }
 
+bool Model::has_native_bfloat16() const {
+  if (device().is_cuda())
+    return at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 namespace {
 
 /// Checks x against the declared input and brings it to the model's device, type and layout.
@@ -195,14 +217,11 @@ Tensor checked_input(const Model& model, const Tensor& x) {
              ? "; its batch size is fixed: explain inputs in that number"
              : "");
   }
-  Tensor input = x.to(model.device(), model.dtype());
+  const Tensor input = x.to(model.device(), model.dtype());
   if (!at::isfinite(input).all().item<bool>()) {
     fail(ErrorCode::Numerical, "the input holds NaN or infinity");
   }
-  if (input.dim() == 4 && model.device().is_cpu() && model.dtype() == at::kFloat) {
-    input = input.contiguous(at::MemoryFormat::ChannelsLast);
-  }
-  return input;
+  return fast_layout(input);
 }
 
 }  // namespace
@@ -220,10 +239,71 @@ Tape Model::run(const Tensor& x, const std::vector<ValueId>& keep) const {
   return Tape(run_graph(graph(), checked_input(*this, x), &mask));
 }
 
-Tape Model::run_from(const std::vector<std::pair<ValueId, Tensor>>& given) const {
-  KeepMask mask(graph().values().size(), false);
-  mask[static_cast<std::size_t>(logits().index)] = true;
-  return Tape(run_graph(graph(), given, &mask));
+namespace {
+
+/// What the head of a classifier starts from: the value before the logits behind which there are
+/// only pools, views, activations and linear layers, one after the other.
+ValueId head_input(const Graph& graph, ValueId logits) {
+  ValueId at = logits;
+  while (const NodeId producer = graph.value(at).producer) {
+    const Node& node = graph.node(producer);
+    std::vector<ValueId> from;
+    for (ValueId id : node.inputs) {
+      if (id && !graph.value(id).constant.defined()) from.push_back(id);
+    }
+    const bool spatial = node.op.find("Conv") != std::string::npos || node.op == "MaxPool";
+    if (from.size() != 1 || node.inputs.front() != from.front() || spatial) break;
+    at = from.front();
+  }
+  return at;
+}
+
+}  // namespace
+
+/// In bfloat16, as far as the head, then the head in float32.
+Tensors Model::State::run_mixed(const Given& given) const {
+  if (dtype != at::kFloat) {
+    fail(ErrorCode::InvalidArgument,
+         "a float64 model does not run in bfloat16; choose one of both");
+  }
+  const State* low = nullptr;
+  {
+    const std::scoped_lock lock(folded_mutex);
+    if (!bfloat16) {
+      bfloat16 = with_graph(Graph(prepare(graph.draft(), device, at::kBFloat16)));
+    }
+    low = bfloat16.get();
+  }
+  const ValueId boundary = head_input(graph, logits);
+  const auto b = static_cast<std::size_t>(boundary.index);
+  Given typed = given;
+  for (auto& [id, tensor] : typed) tensor = fast_layout(tensor.to(at::kBFloat16));
+  KeepMask mask(graph.values().size(), false);
+  mask[b] = true;
+  Given head = given;
+  head.emplace_back(boundary, run_graph(low->graph, typed, &mask)[b].to(at::kFloat));
+  return run_logits(head);
+}
+
+Tensors Model::State::run_logits(const Given& given) const {
+  KeepMask mask(graph.values().size(), false);
+  mask[static_cast<std::size_t>(logits.index)] = true;
+  return run_graph(graph, given, &mask);
+}
+
+Tape Model::run_from(const Given& given, bool bfloat16) const {
+  const ValueId boundary = head_input(graph(), logits());
+  const auto in_head = [&](const auto& value) {
+    for (ValueId at = logits(); !(at == boundary);) {
+      if (at == value.first) return true;
+      at = graph().node(graph().value(at).producer).inputs.front();
+    }
+    return boundary == value.first;
+  };
+  Given laid_out = given;
+  for (auto& [id, tensor] : laid_out) tensor = fast_layout(tensor.to(dtype()));
+  const bool only_head = std::any_of(given.begin(), given.end(), in_head);
+  return Tape(bfloat16 && !only_head ? state_->run_mixed(laid_out) : state_->run_logits(laid_out));
 }
 
 std::size_t Tape::bytes(const Graph& graph) const {

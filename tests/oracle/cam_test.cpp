@@ -232,6 +232,72 @@ TEST_F(Cams, UcagAveragesWeightedPatches) {
   EXPECT_LE(one.relevance.max().item<double>(), 1);
 }
 
+/// Of r1, whose gradients differ, and of the last layer: stretched at the picture's size.
+TEST_F(Cams, WgcamCombinesStretchedLayers) {
+  const auto stretched = [](const Tensor& raw) {
+    const Tensor map = raw.clamp_min(0) - raw.clamp_min(0).min();
+    return map / map.max();
+  };
+  const Tensor r2 = net_.second(net_.first(x_))[0];
+  const Tensor one = stretched((at_.g.mean({1, 2}, true) * at_.a).sum(0));
+  const Tensor two = stretched((net_.c.at("w3")[kTarget].view({-1, 1, 1}) * r2).sum(0));
+  EXPECT_LT(relative_error(limn("wgcam(layer=[r1,r2])"), (one + two) / 2), 1e-9);
+  EXPECT_LT(relative_error(limn("wgcam(layer=[r1,r2], weights=linear)"), (one + 2 * two) / 3),
+            1e-9);
+  EXPECT_LT(relative_error(limn("wgcam(layer=[r1,r2], combine=product)"), (one * two).sqrt()),
+            1e-9);
+  // Both layers have one size: the default is the block's end alone.
+  EXPECT_LT(relative_error(limn("wgcam"), two), 1e-9);
+}
+
+/// With the noise given: gradients in each power averaged over the copies by hand.
+TEST_F(Cams, SmoothGradCamPlusPlusAveragesPowers) {
+  ExplainOptions options;
+  options.noise = 0.4 * at::randn({3, 3, 24, 24}, at::kDouble);
+  std::vector<Tensor> d;
+  for (int power = 0; power < 3; ++power) d.push_back(at::zeros_like(at_.g));
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const Tensor g = layer_of(net_, x_ + options.noise[i], kTarget).g;
+    for (int power = 0; power < 3; ++power)
+      d[static_cast<std::size_t>(power)] += g.pow(power + 1) / 3;
+  }
+  std::vector<double> w;
+  for (std::int64_t k = 0; k < at_.a.size(0); ++k) {
+    const double all = at_.a[k].sum().item<double>();
+    double sum = 0;
+    for (std::int64_t u = 0; u < 24 * 24; ++u) {
+      const auto value = [&](std::size_t power) { return d[power][k].flatten()[u].item<double>(); };
+      const double below = 2 * value(1) + all * value(2);
+      if (below != 0) sum += value(1) / below * std::max(value(0), 0.0);
+    }
+    w.push_back(sum);
+  }
+  const Model model = Model(Graph(testing::small_model())).to(at::kDouble);
+  const auto map = make_method("smooth-grad-cam++(layer=r1, n=3)")
+                       ->explain(model, x_, Target::of_class(kTarget), options);
+  EXPECT_LT(relative_error(map.relevance[0][0], weighted(w)), 1e-9);
+}
+
+/// Score-CAM in bfloat16 keeps its map; methods that need differences of scores stay exact.
+TEST_F(Cams, BFloat16IsForScoresAlone) {
+  const Model model(Graph(testing::small_model()));
+  const auto target = Target::of_class(kTarget);
+  ExplainOptions fast;
+  fast.bfloat16 = true;
+  const Tensor x = x_.to(at::kFloat);
+  const auto difference = [&](const char* spec) {
+    const auto method = make_method(spec);
+    const Tensor quick = method->explain(model, x, target, fast).relevance;
+    EXPECT_EQ(quick.scalar_type(), at::kFloat);
+    return relative_error(quick, method->explain(model, x, target).relevance);
+  };
+  EXPECT_LT(difference("score-cam"), 0.02);
+  EXPECT_GT(difference("score-cam"), 0);
+  EXPECT_EQ(difference("ablation-cam"), 0);
+  EXPECT_EQ(difference("occlusion(4)"), 0);
+  EXPECT_THROW(make_method("score-cam")->explain(model.to(at::kDouble), x, target, fast), Error);
+}
+
 std::string message_of(const std::string& spec, const Model& model, const Tensor& x) {
   try {
     make_method(spec)->explain(model, x);
@@ -248,6 +314,10 @@ TEST_F(Cams, BadInputIsSaidInWords) {
     EXPECT_NE(message.find(words), std::string::npos) << spec << ": " << message;
   };
   says("layer-cam(layer=logits)", "a CAM needs places");
+  says("wgcam(layer=logits)", "a CAM needs places");
+  says("wgcam(weights=best)", "legal: uniform|linear");
+  says("smooth-grad-cam++(n=0)", "legal: a whole number from 1");
+  says("smooth-grad-cam++(sigma=-1)", "legal: a number from 0");
   says("cam(layer=r1)", "use grad-cam");
   says("cameras(scales=[24,48])", "the model refuses a picture of 48 x 48");
   says("cameras(scales=[0])", "whole numbers of pixels");

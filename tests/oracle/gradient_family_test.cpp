@@ -24,6 +24,11 @@ Model double_model(const Draft& draft) { return Model(Graph(draft)).to(at::kDoub
 Model small() { return double_model(small_model()); }
 Tensor pictures(std::int64_t count = 1) { return random_tensor({count, 3, 24, 24}); }
 
+/// Weights that a model in float32 keeps to the bit.
+Tensor random_weights(at::IntArrayRef sizes) {
+  return random_tensor(sizes).to(at::kFloat).to(at::kDouble);
+}
+
 Explanation explain(const std::string& spec, const Model& model, const Tensor& x,
                     std::int64_t kind = 2, const ExplainOptions& options = {}) {
   return make_method(spec)->explain(model, x, Target::of_class(kind), options);
@@ -283,7 +288,7 @@ TEST(Completeness, HoldsForEveryDemoModel) {
 TEST(NormGrad, IsTheNormOfEachPlacesShareOfTheWeightGradient) {
   at::manual_seed(11);
   // Two groups, stride 2, dilation 2 and uneven pads, then a sum: kind=layer reads "z".
-  const Tensor w = random_tensor({4, 2, 3, 2}), head = random_tensor({4, 5});
+  const Tensor w = random_weights({4, 2, 3, 2}), head = random_weights({4, 5});
   DraftBuilder b;
   b.input("input", {-1, 4, 7, 8});
   const std::string z = b.node("Conv", {"input", b.constant(w)},
@@ -370,7 +375,7 @@ TEST(Occlusion, IsTheMeanFallOverTheWindowsThatCoverAPixel) {
 
 TEST(LinearModel, GivesWeightTimesInput) {
   at::manual_seed(14);
-  const Tensor w = random_tensor({3 * 6 * 6, 4}), bias = random_tensor({4});
+  const Tensor w = random_weights({3 * 6 * 6, 4}), bias = random_weights({4});
   DraftBuilder b;
   b.input("input", {-1, 3, 6, 6});
   b.output(b.node("Gemm", {b.node("Flatten", {"input"}), b.constant(w), b.constant(bias)}));
@@ -430,7 +435,7 @@ TEST(BadInput, SaysWhatToTypeInstead) {
   expect_error("ig(baseline=black)", "give --preset");
   expect_error("smoothgrad(n=0)", "legal: a whole number from 1");
   expect_error("smoothgrad(sigma=-0.1)", "legal: a number from 0");
-  expect_error("smoothgrad(gradent)", "did you mean gradient");
+  expect_error("smoothgrad(gradent)", "did you mean \"gradient\"");
   expect_error("occlusion(window=25)", "give window=[height,width] of at most that");
   expect_error("occlusion(window=[8,0])", "as window=[16,16]");
   expect_error("occlusion(window=[1,2,3])", "as window=[16,16]");
