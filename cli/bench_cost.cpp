@@ -10,6 +10,7 @@
 #include "cli/outbox.h"
 #include "cli/progress.h"
 #include "limn/error.h"
+#include "limn/target.h"
 #include "ops/kernels.h"
 #include "ops/op.h"
 
@@ -19,7 +20,7 @@ namespace {
 struct CostCommand {
   ModelOptions model;
   std::vector<std::string> methods;
-  std::int64_t batch = 1, runs = 5;
+  std::int64_t batch = 1, runs = 5, loop = 0;
   bool json = false;
 };
 
@@ -44,8 +45,9 @@ class PlainForward {
     }
   }
 
-  void run(const Tensor& x) const {
-    const at::NoGradGuard no_gradient;
+  /// The first output; with gradients only where x asks for them.
+  Tensor run(const Tensor& x) const {
+    const at::AutoGradMode as_asked(x.requires_grad());
     const PlainKernels as_libtorch_runs_them;
     Tensors values = constants_;
     values[static_cast<std::size_t>(input_.index)] = x.contiguous();
@@ -65,6 +67,7 @@ class PlainForward {
         }
       }
     }
+    return values[static_cast<std::size_t>(graph_.outputs().front().index)];
   }
 
  private:
@@ -73,6 +76,20 @@ class PlainForward {
   std::vector<int> last_use_;
   Tensors constants_;
 };
+
+constexpr std::int64_t kLoopBatch = 16;
+
+/// `count` pictures of x's size in batches of 16, as research code loops over masked pictures or
+/// patches; `backward`: with autograd from the largest logits back to the pictures.
+void plain_loop(const PlainForward& plain, const Tensor& x, std::int64_t count, bool backward) {
+  for (std::int64_t first = 0; first < count; first += kLoopBatch) {
+    const std::int64_t rows = std::min(kLoopBatch, count - first);
+    Tensor part = x.slice(0, 0, 1).expand({rows, -1, -1, -1}).contiguous();
+    part.set_requires_grad(backward);
+    const Tensor logits = plain.run(part);
+    if (backward) logits.amax(1).sum().backward();
+  }
+}
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -121,8 +138,16 @@ int cost(const CostCommand& command) {
   entries.push_back({"plain forward", [&] { plain.run(x); }, {}});
   const Model folded = model.folded();
   entries.push_back({"forward", [&] { folded.run(x, Keep::Outputs); }, {}});
+  ExplainOptions options;
+  options.bfloat16 = loaded.bfloat16;
   for (const auto& method : methods) {
-    entries.push_back({method.asked, [&] { method.method->explain(model, x); }, {}});
+    entries.push_back(
+        {method.asked, [&] { method.method->explain(model, x, Target::top1(), options); }, {}});
+  }
+  if (command.loop > 0) {
+    const auto name = fmt::format("plain loop of {} in batches of {}", command.loop, kLoopBatch);
+    entries.push_back({name, [&] { plain_loop(plain, x, command.loop, false); }, {}});
+    entries.push_back({name + ", autograd", [&] { plain_loop(plain, x, command.loop, true); }, {}});
   }
   // The first run fills caches of weights; then all take turns, so that a busy moment hits each.
   Progress progress("runs",
@@ -158,17 +183,20 @@ int cost(const CostCommand& command) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& action) {
+void add_bench_cost(CLI::App& bench, Action& action) {
   const auto command = std::make_shared<CostCommand>();
-  CLI::App* bench = app.add_subcommand("bench", "Measure on this machine");
-  bench->require_subcommand(1);
-  CLI::App* sub = bench->add_subcommand(
+  CLI::App* sub = bench.add_subcommand(
       "cost", "Time methods as multiples of one plain fp32 forward pass of the same model");
   add_model_options(*sub, command->model, false);
   sub->add_option("-m,--method", command->methods, "methods to time")->type_name("SPEC");
   sub->add_option("--batch", command->batch, "pictures in one pass")->check(CLI::Range(1, 4096));
   sub->add_option("--runs", command->runs, "runs of each, after one to warm up")
       ->check(CLI::Range(1, 1000));
+  sub->add_option("--loop", command->loop,
+                  "also time eager libtorch on N pictures in batches of 16, without and with\n"
+                  "autograd: the loop that score-cam, ucag or rise is in research code")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000));
   sub->add_flag("--json", command->json, "print one JSON object a line: method, ratio, seconds");
   sub->footer(
       "The plain forward pass runs the unfolded graph node by node on contiguous tensors, as "

@@ -18,7 +18,8 @@ void add_overlap(CLI::App& app, Action& action);
 void add_diff(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
-void add_bench(CLI::App& app, Action& action);
+void add_bench_cost(CLI::App& bench, Action& action);
+void add_bench_shedding(CLI::App& bench, Action& action);
 void add_shapes(CLI::App& app, Action& action);
 
 /// The command line as typed, for the manifest.

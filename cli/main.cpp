@@ -59,7 +59,10 @@ int run(int count, char** values) {
   add_diff(app, action);
   add_doctor(app, action);
   add_demo(app, action);
-  add_bench(app, action);
+  CLI::App* bench = app.add_subcommand("bench", "Measure on this machine");
+  bench->require_subcommand(1);
+  add_bench_cost(*bench, action);
+  add_bench_shedding(*bench, action);
   add_shapes(app, action);
   try {
     app.parse(count, values);

@@ -17,7 +17,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["model"] = header["target"] = 5
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
-    for (i = split("image sidecar shapes render report compare_maps limn", headers, " "); i > 0; --i) header[headers[i]] = 8
+    for (i = split("image sidecar shapes render report compare_maps insertion_deletion limn", headers, " "); i > 0; --i) header[headers[i]] = 8
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")

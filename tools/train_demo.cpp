@@ -125,8 +125,10 @@ std::string card(const Recipe& recipe, Net& net, const TrainingOptions& options,
              ".\n\n| | |\n|---|---|\n| held-out mean average "
              "precision | ",
              number(mean_of(held.precisions), 4), " |\n| parameters | ", parameters,
-             " |\n| ONNX file | ", bytes, " bytes |\n| input | `input` [batch, 3, ", kSize, ", ",
-             kSize, "], (pixel - ", kMean, ") / ", kStd,
+             " |\n| ONNX file | ", bytes,
+             " bytes |\n| input | `input` [batch, 3, height, width] "
+             "of any size, trained at ",
+             kSize, " x ", kSize, ", (pixel - ", kMean, ") / ", kStd,
              ", pixels in 0 .. 1, RGB |\n| output "
              "| `logits` [batch, ",
              shape_labels().size(), "], multi-label (sigmoid) |\n| training | ", options.epochs,
@@ -170,7 +172,7 @@ void train(const Recipe& recipe, TrainingOptions options, const std::string& fol
   shapes.tag_label = kDemoTagLabel;
   const double seconds = Trainer(net, shapes, options).run();
   net->eval();
-  Draft draft = net->draft("shapes_" + recipe.name, kSize, static_cast<int>(shape_labels().size()));
+  Draft draft = net->draft("shapes_" + recipe.name, static_cast<int>(shape_labels().size()));
   std::int64_t parameters = 0;
   for (const auto& [name, tensor] : draft.constants) parameters += tensor.numel();
   write_onnx(draft, base + ".onnx");

@@ -1,9 +1,11 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
+#include "limn/compare_maps.h"
 #include "limn/error.h"
 #include "limn/graph.h"
 #include "limn/heatmap.h"
 #include "limn/image.h"
+#include "limn/insertion_deletion.h"
 #include "limn/method.h"
 #include "limn/model.h"
 #include "limn/npy.h"

@@ -68,6 +68,18 @@ struct GridOptions {
 Tensor comparison_grid(const std::vector<std::string>& columns, const std::vector<GridRow>& rows,
                        const GridOptions& options = {});
 
+struct PlotLine {
+  std::string name;
+  std::vector<double> x, y;
+};
+struct PlotOptions {
+  std::string title, x_label, y_label;
+  std::int64_t width = 720, height = 480;
+};
+/// Lines with markers on common axes, uint8 [height, width, 3]; both axes end at round numbers.
+/// Throws InvalidArgument where there is no point, or a line's x and y differ in number.
+Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options);
+
 /// Share of |map| that lies in the strongest `share` of its pixels (0.001: one in a thousand).
 double concentration(const Tensor& map, double share = 0.001);
 

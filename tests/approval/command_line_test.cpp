@@ -14,6 +14,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"doctor", "--help"},
                                                           {"demo", "--help"},
                                                           {"bench", "cost", "--help"},
+                                                          {"bench", "shedding", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "grad-cam"},
                                                           {"list", "Conv"},

@@ -1,4 +1,4 @@
-// The other commands as processes: compare, inspect, list, diff, doctor, bench cost, --version.
+// The other commands as processes: compare, inspect, list, diff, doctor, bench, --version.
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.h"
@@ -85,6 +85,47 @@ TEST_F(Commands, BenchCostPrintsRatios) {
     EXPECT_GT(json["seconds"].get<double>(), 0);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"plain forward", "forward", "gradient"}));
+}
+
+TEST_F(Commands, BenchSheddingPrintsATableAndDrawsAPlot) {
+  Draft draft = small_model();
+  draft.inputs[0].shape = {-1, 3, -1, -1};
+  draft.inputs[0].dim_names = {"N", "", "H", "W"};
+  write_onnx(draft, folder_ / "any.onnx");
+  write_text(folder_ / "any.limn.json", kSmallSidecar);
+  const std::string file = folder_ / "shedding.png";
+  std::vector<std::string> arguments = {
+      "bench", "shedding", folder_ / "any.onnx", picture(), "--size", "24x24", "-m",    "grad-cam",
+      "-m",    "gradient", "--factors",          "1,2",     "-o",     file,    "--json"};
+  const auto result = limn(arguments);
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::istringstream lines(result.out);
+  std::string line;
+  std::vector<std::pair<std::string, double>> rows;
+  while (std::getline(lines, line)) {
+    const Json json = Json::parse(line);
+    rows.emplace_back(json["method"], json["factor"]);
+    for (const char* metric : {"deletion", "insertion"}) {
+      EXPECT_GE(json[metric].get<double>(), 0);
+      EXPECT_LE(json[metric].get<double>(), 1);
+    }
+  }
+  EXPECT_EQ(rows, (std::vector<std::pair<std::string, double>>{
+                      {"grad-cam", 1}, {"grad-cam", 2}, {"gradient", 1}, {"gradient", 2}}));
+  EXPECT_GT(read_picture(file).width(), 300);
+  EXPECT_EQ(limn(arguments).code, 7) << "it exists";
+}
+
+TEST_F(Commands, BenchSheddingNeedsAModelThatTakesAnySize) {
+  const std::string file = folder_ / "shedding.png";
+  const auto fixed = limn({"bench", "shedding", model(), picture(), "-o", file});
+  EXPECT_NE(fixed.code, 0);
+  EXPECT_NE(fixed.err.find("dynamic height and width"), std::string::npos) << fixed.err;
+  EXPECT_FALSE(std::filesystem::exists(file));
+  const auto tiny = limn({"bench", "shedding", model(), picture(), "--factors", "0.01"});
+  EXPECT_NE(tiny.err.find("from 0.25 to 16"), std::string::npos) << tiny.err;
+  const auto name = limn({"bench", "shedding", model(), picture(), "-o", "plot.jpg"});
+  EXPECT_NE(name.err.find("ends in .png"), std::string::npos) << name.err;
 }
 
 TEST_F(Commands, Version) {

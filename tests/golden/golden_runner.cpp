@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "golden/golden_specs.h"
+#include "golden/metric_cases.h"
 #include "limn/error.h"
 #include "limn/method.h"
 #include "limn/model.h"
@@ -214,6 +215,25 @@ class CaseRun {
   std::unique_ptr<Method> method_;
 };
 
+/// All that a metric's case stores: files and plain values.
+double compare_metric(const fs::path& folder, const json& golden_case,
+                      const std::map<std::string, Tensor>& ours, std::string& reason) {
+  double worst = 0;
+  const auto check = [&](const std::string& name, const Tensor& theirs) {
+    if (!ours.contains(name)) return;
+    worst = std::max(
+        worst, compare({name, ours.at(name), theirs}, tolerance_for(golden_case, name), reason));
+  };
+  for (const auto& [name, entry] : golden_case["expected"].items()) {
+    check(name, read_npy((folder / file_of(entry)).string()));
+  }
+  const json values = golden_case.value("expected_values", json::object());
+  for (const auto& [name, value] : values.items()) {
+    if (value.is_number()) check(name, at::tensor({value.get<double>()}, at::kDouble));
+  }
+  return worst;
+}
+
 bool known_method(const std::string& spec) {
   try {
     find_method(Spec::parse(spec).name);
@@ -242,6 +262,11 @@ CaseResult run_case(const std::string& case_file) {
   try {
     const json golden_case = json::parse(std::ifstream(case_file));
     result.id = golden_case.value("id", result.id);
+    if (const auto ours = run_metric(folder, golden_case)) {
+      result.error = compare_metric(folder, golden_case, *ours, result.reason);
+      result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
+      return result;
+    }
     const Recipe recipe = recipe_for(golden_case);
     if (recipe.spec.empty() || !known_method(recipe.spec)) {
       result.reason =

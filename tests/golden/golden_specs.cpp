@@ -249,22 +249,21 @@ Recipe recipe_for(const json& golden_case) {
     return excitation("contrastive-excitation-backprop", golden_case);
   }
   static const std::map<std::string, std::string> cams = {
-      {"grad_cam", "grad-cam"},   {"grad_cam_plusplus", "grad-cam++"},
-      {"xgrad_cam", "xgrad-cam"}, {"hires_cam", "hires-cam"},
-      {"layer_cam", "layer-cam"}, {"score_cam", "score-cam"},
-      {"eigen_cam", "eigen-cam"}, {"eigen_grad_cam", "eigen-grad-cam"},
+      {"grad_cam", "grad-cam"},        {"grad_cam_plusplus", "grad-cam++"},
+      {"xgrad_cam", "xgrad-cam"},      {"hires_cam", "hires-cam"},
+      {"layer_cam", "layer-cam"},      {"score_cam", "score-cam"},
+      {"eigen_cam", "eigen-cam"},      {"eigen_grad_cam", "eigen-grad-cam"},
       {"ablation_cam", "ablation-cam"}};
   if (const auto found = cams.find(method); found != cams.end()) {
     return cam_method(found->second, golden_case);
   }
   if (method == "cameras") return cameras(golden_case);
   if (method == "ucag") return ucag(golden_case);
-  static const std::map<std::string, std::string> pixel = {
-      {"gradient", "gradient"},
-      {"guided_backprop", "guided-backprop"},
-      {"deconvnet", "deconvnet"},
-      {"input_x_gradient", "input-x-gradient"},
-      {"linear_approx", "linear-approx"}};
+  static const std::map<std::string, std::string> pixel = {{"gradient", "gradient"},
+                                                           {"guided_backprop", "guided-backprop"},
+                                                           {"deconvnet", "deconvnet"},
+                                                           {"input_x_gradient", "input-x-gradient"},
+                                                           {"linear_approx", "linear-approx"}};
   if (const auto found = pixel.find(method); found != pixel.end()) {
     return pixel_method(found->second, golden_case);
   }

@@ -32,8 +32,8 @@ class Net : public torch::nn::Module {
   int dropout(int x, double share);
 
   torch::Tensor forward(const torch::Tensor& x);
-  /// Opset 13; input `input` [batch, 3, size, size], the last value is called `logits`.
-  Draft draft(const std::string& name, int size, int classes) const;
+  /// Opset 13; input `input` [batch, 3, height, width], the last value is called `logits`.
+  Draft draft(const std::string& name, int classes) const;
 
  private:
   struct Step {
@@ -186,11 +186,11 @@ inline void Net::fold(const Step& norm, const std::string& conv, Draft& draft) {
   b = (b - weight(2)) * scale + weight(1);
 }
 
-inline Draft Net::draft(const std::string& name, int size, int classes) const {
+inline Draft Net::draft(const std::string& name, int classes) const {
   Draft draft;
   draft.name = name;
   draft.opset = 13;
-  draft.inputs = {{"input", at::kFloat, {-1, 3, size, size}, {"batch", "", "", ""}, true}};
+  draft.inputs = {{"input", at::kFloat, {-1, 3, -1, -1}, {"batch", "", "height", "width"}, true}};
   draft.outputs = {{"logits", at::kFloat, {-1, classes}, {"batch", ""}, true}};
   std::vector<std::string> names{"input"};
   for (const Step& step : steps_) {
