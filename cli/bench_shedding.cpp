@@ -3,12 +3,12 @@
 // (Hong, Nam, Choi, Lee, 2023).
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
 #include "cli/explaining.h"
 #include "cli/outbox.h"
+#include "cli/plot_file.h"
 #include "cli/progress.h"
 #include "limn/error.h"
 #include "limn/insertion_deletion.h"
@@ -23,8 +23,8 @@ struct SheddingCommand {
   std::vector<std::string> inputs;
   std::vector<double> factors = {1, 1.5, 2, 2.5, 3};
   std::int64_t step = 0;
-  std::string file = "limn-shedding.png";
-  bool force = false, json = false;
+  PlotChoice plot = {"limn-shedding.png"};
+  bool json = false;
 };
 
 /// Means over the pictures, per factor.
@@ -87,13 +87,8 @@ int shedding(const SheddingCommand& command) {
   }
   const auto methods = make_methods(command.settings);
   const auto inputs = list_inputs(command.inputs);
-  const std::filesystem::path file(command.file);
-  if (file.extension() != ".png") {
-    fail(ErrorCode::InvalidArgument, "-o is \"", command.file, "\"; give a name that ends in .png");
-  }
+  PlotFile file(command.plot);
   const LoadedModel loaded = load(command.model);
-  Outbox outbox(file.parent_path().string(), command.force);
-  outbox.prepare({file.filename().string()});
   const std::size_t factors = command.factors.size();
   std::vector<Curve> curves(methods.size(),
                             {std::vector<double>(factors, 0.0), std::vector<double>(factors, 0.0)});
@@ -131,11 +126,9 @@ int shedding(const SheddingCommand& command) {
     lines.push_back({"insertion, " + methods[m].asked, command.factors, curves[m].insertion});
     lines.push_back({"deletion, " + methods[m].asked, command.factors, curves[m].deletion});
   }
-  const Tensor plot = line_plot(lines, {.title = "Saliency shedding",
-                                        .x_label = "up-sampling factor",
-                                        .y_label = "area under the class's probability"});
-  const std::string path = outbox.put(file.filename().string(), encode_png(plot));
-  outbox.keep();
+  const std::string path = file.write(lines, {.title = "Saliency shedding",
+                                              .x_label = "up-sampling factor",
+                                              .y_label = "area under the class's probability"});
   if (!command.json) fmt::print("{}\n", path);
   return 0;
 }
@@ -159,9 +152,7 @@ void add_bench_shedding(CLI::App& bench, Action& action) {
       ->check(CLI::Range(0, 1 << 28));
   sub->add_option("--score", command->settings.score, "logit, prob or log-prob; default: logit");
   sub->add_option("--seed", command->settings.seed, "of methods that sample");
-  sub->add_option("-o,--out", command->file, "the plot; default: limn-shedding.png")
-      ->type_name("FILE.png");
-  sub->add_flag("--force", command->force, "overwrite existing files");
+  add_plot_options(*sub, command->plot);
   sub->add_flag("--json", command->json,
                 "print one JSON object a line: method, factor, deletion, insertion");
   sub->footer(

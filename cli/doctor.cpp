@@ -95,7 +95,7 @@ int doctor(std::int64_t wanted_threads) {
   if (reference || gflops < 10.0 * static_cast<double>(threads) / 2) {
     fmt::print(stderr,
                "limn: warning: matrix products run at {:.0f} GFLOP/s{}; install OpenBLAS: "
-               "apt-get install libopenblas0-pthread\n",
+               "apt-get install libopenblas0-openmp\n",
                gflops, reference ? " on Debian's reference BLAS" : "");
   } else {
     fmt::print("\nAll is well.\n");

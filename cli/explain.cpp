@@ -24,6 +24,7 @@ struct ExplainCommand {
 };
 
 constexpr const char* kManifest = "manifest.json";
+constexpr const char* kError = "-standard-error.npy";
 constexpr const char* kReport = "report.html";
 
 /// ImageNet's labels are lists of synonyms; the first is enough for a summary.
@@ -53,6 +54,15 @@ int explain(const ExplainCommand& command) {
   const auto methods = make_methods(command.settings);
   const auto targets = make_targets(command.settings);
   if (!command.settings.score.empty()) parse_score_kind(command.settings.score);
+  const auto anytime = [](const MethodChoice& one) { return one.method->info().anytime; };
+  if (command.settings.budget < 0) {
+    fail(ErrorCode::InvalidArgument, "--budget is negative; give a time as 30s");
+  }
+  if (command.settings.budget > 0 && std::none_of(methods.begin(), methods.end(), anytime)) {
+    fail(ErrorCode::InvalidArgument,
+         "--budget stops methods that draw samples until they are good enough; none is given, "
+         "take -m rise");
+  }
   style_map(at::zeros({1, 1}), true, command.settings.colormap, command.settings.scale);
   const auto inputs = list_inputs(command.inputs);
 
@@ -67,6 +77,7 @@ int explain(const ExplainCommand& command) {
         for (const char* end : {".npy", "-heatmap.png", "-overlay.png"}) {
           names.push_back(base(i, m, t) + end);
         }
+        if (has_error(*methods[m].method)) names.push_back(base(i, m, t) + kError);
       }
     }
   }
@@ -98,6 +109,7 @@ int explain(const ExplainCommand& command) {
     outcome.record.files = {{"map", name + ".npy"},
                             {"heatmap", name + "-heatmap.png"},
                             {"overlay", name + "-overlay.png"}};
+    if (outcome.error.defined()) outcome.record.files["standard_error"] = name + kError;
     results.push_back(outcome.record);
     if (command.html) {
       // Samples of one picture share its pixels in the page.
@@ -107,13 +119,16 @@ int explain(const ExplainCommand& command) {
     writing = std::async(std::launch::async, [&outbox, outcome = std::move(outcome)] {
       const auto& files = outcome.record.files;
       outbox.put(files.at("map"), encode_npy(outcome.original));
+      if (outcome.error.defined()) {
+        outbox.put(files.at("standard_error"), encode_npy(outcome.error));
+      }
       outbox.put(files.at("heatmap"),
                  encode_png(heatmap_figure(outcome.original, outcome.record.style)));
       outbox.put(files.at("overlay"), encode_png(overlay_figure(outcome.picture, outcome.original,
                                                                 outcome.record.style)));
     });
   };
-  explain_all(loaded, inputs, methods, targets, command.settings, sink);
+  const bool complete = explain_all(loaded, inputs, methods, targets, command.settings, sink);
   finish();
   run.model_sha256 = hash.get();
   if (command.html) outbox.put(kReport, html_report(run, items, "limn: " + command.model.path));
@@ -139,6 +154,11 @@ int explain(const ExplainCommand& command) {
                command.folder, kManifest, command.html ? " and " : "", command.html ? kReport : "");
   }
   std::cout.flush();
+  if (!complete) {
+    fmt::print(stderr, "limn: error: interrupted; --keep-partial kept {} of {} maps\n",
+               results.size(), inputs.size() * methods.size() * targets.size());
+    return 130;
+  }
   if (command.strict && doubted > 0) {
     fmt::print(stderr,
                "limn: error: --strict: {} of {} maps should not be trusted (see warnings)\n",
@@ -165,6 +185,16 @@ void add_explain(CLI::App& app, Action& action) {
   sub->add_flag("--json", command->json, "print one JSON object per map instead of words")
       ->group("Results");
   sub->add_flag("--strict", command->strict, "exit code 8 where a map should not be trusted")
+      ->group("Results");
+  sub->add_option("--budget", command->settings.budget,
+                  "time for each run of rise or d-rise, as 30s, 500ms or 2min")
+      ->type_name("TIME")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"min", 60}, {"h", 3600}},
+          CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->group("Explaining");
+  sub->add_flag("--keep-partial", command->settings.keep_partial,
+                "after Ctrl-C keep what is done; rise and d-rise answer with the masks so far")
       ->group("Results");
   sub->add_flag("--force", command->force, "overwrite existing files")->group("Results");
   sub->footer(

@@ -48,9 +48,52 @@ std::vector<Prediction> predictions_of(const Model& model, const Tensor& row) {
   std::vector<Prediction> out;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t c = index[i].item<std::int64_t>();
-    out.push_back({c, class_label(model, c), best[i].item<double>()});
+    out.push_back({c, class_label(model, c), best[i].item<double>(), {}});
   }
   return out;
+}
+
+/// A box of the model's input in the picture's pixels.
+std::array<double, 4> in_picture(const std::array<double, 4>& box, const Geometry& geometry) {
+  return {
+      geometry.scale_x * box[0] + geometry.offset_x, geometry.scale_y * box[1] + geometry.offset_y,
+      geometry.scale_x * box[2] + geometry.offset_x, geometry.scale_y * box[3] + geometry.offset_y};
+}
+
+/// Targets name boxes in the picture's pixels, methods in the model's input's.
+Target in_input(Target target, const Geometry& geometry) {
+  if (target.kind != Target::Kind::Box) return target;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const bool across = i % 2 == 0;
+    target.box[i] = (target.box[i] - (across ? geometry.offset_x : geometry.offset_y)) /
+                    (across ? geometry.scale_x : geometry.scale_y);
+  }
+  return target;
+}
+
+std::vector<Prediction> predictions_of(const Model& model, const std::vector<Detection>& found,
+                                       const Geometry& geometry) {
+  std::vector<Prediction> out;
+  for (const auto& one : found) {
+    const auto box = in_picture(one.box, geometry);
+    out.push_back({one.label, class_label(model, one.label), one.score, {box.begin(), box.end()}});
+  }
+  return out;
+}
+
+/// The picture with all detections, the explained one strong.
+Tensor marked(const Tensor& picture, const std::vector<Prediction>& found,
+              const std::array<double, 4>& explained, const std::string& text) {
+  std::vector<BoxMark> marks = {{explained, text, true}};
+  for (const auto& one : found) {
+    const std::array<double, 4> box = {one.box[0], one.box[1], one.box[2], one.box[3]};
+    if (box != explained) marks.push_back({box, "", false});
+  }
+  return draw_boxes(picture, marks);
+}
+
+std::string box_words(const std::array<double, 4>& box) {
+  return fmt::format("{:.0f},{:.0f},{:.0f},{:.0f}", box[0], box[1], box[2], box[3]);
 }
 
 /// Why a reader should not trust this map, in words.
@@ -82,6 +125,9 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
   return out;
 }
 
+/// An interrupt that keeps what is done.
+struct EndEarly {};
+
 /// A few inputs of one shape as one batch.
 struct Group {
   std::size_t first = 0;
@@ -101,8 +147,24 @@ class Runner {
         sink_(sink),
         progress_("maps", static_cast<double>(inputs.size() * methods.size() * targets.size())) {}
 
-  void run() {
-    const std::int64_t batch = std::max<std::int64_t>(1, settings_.batch);
+  /// False where it ended early.
+  bool run() {
+    try {
+      explain_inputs();
+    } catch (const EndEarly&) {
+      ended_ = true;
+    }
+    if (ended_ && done_ == 0) throw Interrupted();
+    return !ended_;
+  }
+
+ private:
+  void explain_inputs() {
+    // A box given in a picture's pixels lies elsewhere in the input of a picture of another size.
+    const bool boxed = std::any_of(targets_.begin(), targets_.end(), [](const TargetChoice& one) {
+      return one.target.kind == Target::Kind::Box;
+    });
+    const std::int64_t batch = boxed ? 1 : std::max<std::int64_t>(1, settings_.batch);
     Group group;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       Loaded next = load_input(inputs_[i], loaded_.model);
@@ -117,7 +179,12 @@ class Runner {
     explain(group);
   }
 
- private:
+  /// Throws where an interrupt must end the run; remembers one that a method may answer.
+  void heed_interrupt() {
+    if (!settings_.keep_partial) check_interrupt();
+    ended_ = ended_ || take_interrupt();
+  }
+
   void explain(const Group& group) {
     if (group.loaded.empty()) return;
     Tensors rows;
@@ -129,11 +196,24 @@ class Runner {
 
   void explain(const Group& group, const Tensor& x) {
     const Model& model = loaded_.model;
-    const Tensor shares = probabilities(model, model.run(x, std::vector<ValueId>{model.logits()}));
+    const Tape tape = model.run(x, std::vector<ValueId>{model.logits()});
+    std::vector<std::vector<Prediction>> predictions;
+    for (std::size_t i = 0; i < group.loaded.size(); ++i) {
+      const auto sample = static_cast<std::int64_t>(i);
+      predictions.push_back(
+          model.is_detector()
+              ? predictions_of(model, detections(model, read_proposals(model, tape), sample),
+                               group.loaded[i].geometry)
+              : predictions_of(model, probabilities(model, tape)[sample]));
+    }
     std::vector<Target> targets;
-    for (const auto& choice : targets_) targets.push_back(choice.target);
+    for (const auto& choice : targets_) {
+      targets.push_back(in_input(choice.target, group.loaded.front().geometry));
+    }
     for (std::size_t m = 0; m < methods_.size(); ++m) {
-      check_interrupt();
+      heed_interrupt();
+      if (ended_) throw EndEarly();
+      const bool anytime = methods_[m].method->info().anytime;
       ExplainOptions options;
       options.score = score_of(loaded_, settings_);
       options.seed = settings_.seed;
@@ -142,28 +222,41 @@ class Runner {
       options.fallback_gradient = settings_.fallback == "gradient";
       const double done = static_cast<double>(done_);
       const auto maps = static_cast<double>(targets.size() * group.loaded.size());
+      const double start = now();
       options.progress = [&](double share) {
-        check_interrupt();
+        heed_interrupt();
+        if (ended_ && !anytime) throw EndEarly();
         progress_.at(done + share * maps);
       };
-      const double start = now();
+      if (anytime) {
+        options.stop = [&] {
+          heed_interrupt();
+          if (ended_) return true;
+          return settings_.budget > 0 && now() - start > settings_.budget;
+        };
+      }
       const auto explanations =
           in_context([&] { return "method \"" + methods_[m].asked + "\""; },
                      [&] { return methods_[m].method->explain(model, x, targets, options); });
       const double seconds = (now() - start) / maps;
       for (std::size_t t = 0; t < explanations.size(); ++t) {
         const Tensor map = explanations[t].map().to(at::kCPU);
+        const Tensor error =
+            has_error(*methods_[m].method)
+                ? explanations[t].inner.at("standard-error").to(at::kCPU, at::kFloat)
+                : Tensor();
         for (std::size_t i = 0; i < group.loaded.size(); ++i) {
-          hand_over(group, i, m, t, explanations[t], map[static_cast<std::int64_t>(i)], shares,
-                    seconds);
+          const auto sample = static_cast<std::int64_t>(i);
+          hand_over(group, i, m, t, explanations[t], map[sample],
+                    error.defined() ? error[sample][0] : Tensor(), predictions[i], seconds);
         }
       }
     }
   }
 
   void hand_over(const Group& group, std::size_t i, std::size_t m, std::size_t t,
-                 const Explanation& explanation, const Tensor& map, const Tensor& shares,
-                 double seconds) {
+                 const Explanation& explanation, const Tensor& map, const Tensor& error,
+                 const std::vector<Prediction>& predictions, double seconds) {
     const Input& input = inputs_[group.first + i];
     const Loaded& loaded = group.loaded[i];
     const auto sample = static_cast<std::int64_t>(i);
@@ -173,6 +266,7 @@ class Runner {
     out.target = t;
     out.map = map.to(at::kFloat).contiguous();
     out.original = to_original(out.map, loaded.geometry);
+    if (error.defined()) out.error = to_original(error.contiguous(), loaded.geometry);
     out.picture = loaded.picture;
     ResultRecord& record = out.record;
     record.input = input.path;
@@ -183,12 +277,18 @@ class Runner {
     if (i < explanation.classes.size()) {
       record.classes = {explanation.classes[i]};
       const bool single = targets_[t].target.kind != Target::Kind::Margin;
-      if (i > 0 && single) {
+      if (i > 0 && single && explanation.detected.empty()) {
         record.target = concat("class:", explanation.classes[i], " (",
                                class_label(loaded_.model, explanation.classes[i]), ")");
       }
     }
-    record.predictions = predictions_of(loaded_.model, shares[sample]);
+    record.predictions = predictions;
+    if (i < explanation.detected.size()) {
+      const auto box = in_picture(explanation.detected[i].box, loaded.geometry);
+      const std::string label = class_label(loaded_.model, explanation.detected[i].label);
+      record.target = fmt::format("box:{} ({})", box_words(box), label);
+      out.picture = marked(out.picture, predictions, box, label);
+    }
     const MethodInfo& info = methods_[m].method->info();
     record.spec =
         explanation.method.empty() ? methods_[m].method->spec().text() : explanation.method;
@@ -208,6 +308,7 @@ class Runner {
     record.geometry = loaded.geometry;
     record.style = style_map(out.original, record.is_signed, settings_.colormap, settings_.scale);
     record.notes = explanation.notes;
+    record.partial = explanation.partial;
     record.seconds = seconds;
     record.warnings =
         doubts(record, out.map, loaded_.model, !input.tensor.defined(), settings_.max_gap);
@@ -223,6 +324,7 @@ class Runner {
   const std::function<void(Outcome&&)>& sink_;
   Progress progress_;
   std::size_t done_ = 0;
+  bool ended_ = false;
 };
 
 }  // namespace
@@ -333,10 +435,12 @@ ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
   return settings.score.empty() ? loaded.score : parse_score_kind(settings.score);
 }
 
-void explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
+bool has_error(const Method& method) { return method.info().anytime; }
+
+bool explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
                  const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,
                  const ExplainSettings& settings, const std::function<void(Outcome&&)>& sink) {
-  Runner(loaded, inputs, methods, targets, settings, sink).run();
+  return Runner(loaded, inputs, methods, targets, settings, sink).run();
 }
 
 }  // namespace limn::cli

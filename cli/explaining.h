@@ -21,6 +21,8 @@ struct ExplainSettings {
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
   double max_gap = 0.05;
+  double budget = 0;          ///< seconds that a sampling method may take; 0: no bound
+  bool keep_partial = false;  ///< an interrupt keeps what is done
 };
 void add_explain_settings(CLI::App& command, ExplainSettings& settings);
 
@@ -42,18 +44,23 @@ std::vector<TargetChoice> make_targets(const ExplainSettings& settings);
 /// `lrp-composite-flat`.
 std::string slug(const std::string& text);
 
+/// Whether a map of this method comes with its standard error.
+bool has_error(const Method& method);
+
 /// One map.
 struct Outcome {
   ResultRecord record;
   std::size_t input = 0, method = 0, target = 0;
   Tensor map;       ///< [h, w] at its own size
   Tensor original;  ///< [H, W] in the picture's geometry
+  Tensor error;     ///< [H, W] standard error in the picture's geometry; undefined without
   Tensor picture;   ///< uint8 [H, W, 3]
 };
 
 /// Calls `sink` with every map, input by input; a progress line counts maps. Inputs of one shape
-/// share passes where `settings.batch` allows it.
-void explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
+/// share passes where `settings.batch` allows it. False where an interrupt ended it early and
+/// `settings.keep_partial` keeps what is done.
+bool explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
                  const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,
                  const ExplainSettings& settings, const std::function<void(Outcome&&)>& sink);
 

@@ -40,8 +40,8 @@ int report(const char* text, int code) {
 }
 
 int run(int count, char** values) {
-  // Large tensors come and go in every pass: keep their pages instead of asking for new ones. 32 MiB
-  // is the most that glibc takes.
+  // Large tensors come and go in every pass: keep their pages instead of asking for new ones. 32
+  // MiB is the most that glibc takes.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   CLI::App app{"limn shows which parts of a picture made a neural network decide as it did."};
@@ -63,6 +63,7 @@ int run(int count, char** values) {
   bench->require_subcommand(1);
   add_bench_cost(*bench, action);
   add_bench_shedding(*bench, action);
+  add_bench_masks(*bench, action);
   add_shapes(app, action);
   try {
     app.parse(count, values);

@@ -107,8 +107,8 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) 
   command
       .add_option(
           "--precision", options.precision,
-          "fp32, fp64, bf16 (fp32, but Score-CAM's masked pictures in bfloat16), or auto (bf16 "
-          "where the device has it natively)")
+          "fp32, fp64, bf16 (fp32, but the masked pictures of Score-CAM and RISE in bfloat16), or "
+          "auto (bf16 where the device has it natively)")
       ->check(CLI::IsMember({"fp32", "fp64", "bf16", "auto"}))
       ->group("Running");
   command.add_option("--threads", options.threads, "number of threads; default: all cores")
@@ -118,6 +118,12 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) 
       ->group("Model");
   command.add_option("--output", options.output, "single-label (softmax) or multi-label (sigmoid)")
       ->check(CLI::IsMember({"single-label", "multi-label"}))
+      ->group("Model");
+  command
+      .add_option("--detector", options.detector,
+                  "read the outputs as an object detector's: yolox, yolov5, yolov8 or "
+                  "boxes-scores-labels")
+      ->check(CLI::IsMember(Detector::layouts()))
       ->group("Model");
   if (!pictures) return;
   const char* const group = "Preprocessing (default: <model>.limn.json)";
@@ -164,6 +170,11 @@ LoadedModel load(const ModelOptions& options) {
   if (sidecar) {
     out.model = apply_sidecar(std::move(out.model), *sidecar);
     out.score = sidecar->score.value_or(ScoreKind::Logit);
+  }
+  if (!options.detector.empty()) {
+    Detector how = out.model.detector();
+    how.layout = options.detector;
+    out.model = out.model.with_detector(how);
   }
   if (!options.labels.empty()) out.model = out.model.with_labels(read_labels(options.labels));
   if (!options.output.empty()) {

@@ -13,7 +13,7 @@ namespace limn::cli {
 
 struct ModelOptions {
   std::string path;
-  std::string preset, mean, std, size, resize, channel_order, labels, output;
+  std::string preset, mean, std, size, resize, channel_order, labels, output, detector;
   std::string device = "cpu", precision = "fp32";
   std::int64_t threads = 0;
 };

@@ -39,6 +39,8 @@ void check_interrupt() {
   if (interrupted) throw Interrupted();
 }
 
+bool take_interrupt() { return interrupted.exchange(false); }
+
 std::string Outbox::path(const std::string& name) const {
   return folder_.empty() ? name : (fs::path(folder_) / name).string();
 }

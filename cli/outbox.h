@@ -12,6 +12,8 @@ struct Interrupted {};
 void catch_interrupts();
 /// Throws Interrupted once after an interrupt.
 void check_interrupt();
+/// True once after an interrupt, which then counts as answered.
+bool take_interrupt();
 
 /// Removes what it wrote when destroyed before `keep()`.
 class Outbox {

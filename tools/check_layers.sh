@@ -14,7 +14,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     # Public headers belong to the row of what they declare.
     for (i = split("tensor error spec options version npy", headers, " "); i > 0; --i) header[headers[i]] = 1
     header["graph"] = 2
-    header["model"] = header["target"] = 5
+    header["model"] = header["target"] = header["detector"] = 5
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
     for (i = split("image sidecar shapes render report compare_maps insertion_deletion limn", headers, " "); i > 0; --i) header[headers[i]] = 8

@@ -30,6 +30,7 @@ struct MethodInfo {
   bool complete = false;      ///< the sum is exact, on any model
   bool deterministic = true;  ///< false: depends on the seed
   bool needs_layer = false;   ///< has a `layer` option with a default
+  bool anytime = false;       ///< can stop early with what it has (ExplainOptions::stop)
   bool needs_bounds = false;  ///< uses the input's lowest and highest values where known
 };
 
@@ -42,8 +43,10 @@ struct ExplainOptions {
   Tensor noise;
   /// [1 or N, C, H, W]: what "nothing" looks like, in place of a method's named baseline.
   Tensor baseline;
-  /// Score-CAM's masked pictures run in bfloat16 (Model::run_from): it needs scores, not
-  /// differences of scores.
+  /// [n, H, W] in 0..1: masks of RISE and D-RISE in place of their own.
+  Tensor masks;
+  /// The masked pictures of Score-CAM, RISE and D-RISE run in bfloat16 (Model::run_from): they need
+  /// scores, not differences of scores that hardly differ.
   bool bfloat16 = false;
   bool fallback_gradient = false;   ///< nodes without a rule get the gradient, counted and recorded
   bool trace = false;               ///< record relevance entering and leaving each node
@@ -52,6 +55,9 @@ struct ExplainOptions {
   /// them; undefined: the target's.
   Tensor start;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
+  /// Asked now and then by methods that can stop early; true: they return what they have, say so,
+  /// and set Explanation::partial. They throw InvalidArgument where they have nothing yet.
+  std::function<bool()> stop;
 };
 
 /// One map (per sample of the batch) and its evidence.
@@ -59,10 +65,12 @@ struct Explanation {
   std::string method;                 ///< canonical spec with every option
   std::string target;                 ///< `class:281 (tabby)`, of the first sample
   std::vector<std::int64_t> classes;  ///< per sample
+  std::vector<Detection> detected;    ///< per sample on detectors: what is explained
   Tensor relevance;   ///< shaped like the value `at`: [N,C,H,W]; or a ready map [N,1,h,w]
   std::string at;     ///< name of the value explained, usually the input
   std::string layer;  ///< the layer a CAM method reads; else empty
   bool is_signed = false;
+  bool partial = false;           ///< stopped before all samples were drawn
   std::string reduction = "sum";  ///< how channels become one map: sum | max-abs | none
   Tensor score;                   ///< [N]
   Tensor probability;             ///< [N] of the target's class (softmax, or sigmoid)

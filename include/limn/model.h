@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "limn/detector.h"
 #include "limn/graph.h"
 #include "limn/tensor.h"
 
@@ -73,6 +74,9 @@ class Model {
   /// [N, C, h, w].
   ValueId logits() const;
   OutputKind output_kind() const;
+  /// Its layout is empty where the model is a classifier.
+  const Detector& detector() const;
+  bool is_detector() const { return !detector().layout.empty(); }
   const Preprocessing& preprocessing() const;
   const std::vector<std::string>& labels() const;
   c10::Device device() const;
@@ -83,6 +87,8 @@ class Model {
   Model with_preprocessing(Preprocessing preprocessing) const;
   Model with_labels(std::vector<std::string> labels) const;
   Model with_output(OutputKind kind) const;
+  /// Throws InvalidArgument for an unknown layout.
+  Model with_detector(Detector detector) const;
   /// The same device, precision, labels and preprocessing around another graph, whose weights are
   /// already there.
   Model with_graph(Graph graph) const;
@@ -100,7 +106,8 @@ class Model {
   Tape run(const Tensor& x, Keep keep = Keep::Everything) const;
   /// The same, keeping the outputs and these values.
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;
-  /// The logits from values inside the graph, of one batch size, in place of their own. Where the
+  /// The logits, and what was given, from values inside the graph, of one batch size, in place of
+  /// their own. Where the
   /// logits depend on the input past them, the input must be given, too. Nothing is checked.
   /// `bfloat16`: everything up to the last convolution runs in bfloat16, what stands behind it in
   /// float32: for the scores of many inputs. Throws InvalidArgument on a float64 model.

@@ -68,6 +68,15 @@ struct GridOptions {
 Tensor comparison_grid(const std::vector<std::string>& columns, const std::vector<GridRow>& rows,
                        const GridOptions& options = {});
 
+/// A box on a picture, in its pixels.
+struct BoxMark {
+  std::array<double, 4> box = {};  ///< x1, y1, x2, y2
+  std::string text;                ///< stands at its upper left corner
+  bool is_strong = false;          ///< thick and bright: what is explained
+};
+/// uint8 [H, W, 3] with the boxes drawn, strong ones on top.
+Tensor draw_boxes(const Tensor& picture, const std::vector<BoxMark>& boxes);
+
 struct PlotLine {
   std::string name;
   std::vector<double> x, y;

@@ -33,6 +33,7 @@ struct Prediction {
   std::int64_t index = 0;
   std::string label;
   double probability = 0;
+  std::vector<double> box;  ///< x1, y1, x2, y2 in the picture's pixels, of a detection
 };
 
 /// One map and its evidence.
@@ -49,6 +50,7 @@ struct ResultRecord {
   std::string method, title;
   std::string at, layer, reduction;
   bool is_signed = false;
+  bool partial = false;  ///< stopped before all samples were drawn
   double score = 0;
   std::optional<double> gap;  ///< absent where the method promises no conservation
   double map_sum = 0, map_min = 0, map_max = 0;  ///< at the map's own size

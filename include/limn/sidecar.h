@@ -12,7 +12,8 @@ namespace limn {
 
 /// Model::from_onnx plus `<model>.limn.json` (path with `.onnx` replaced) where it exists:
 /// `labels` (list, or the name of a text file beside it), `output` (single-label|multi-label),
-/// `score` (logit|prob|log-prob), `preprocessing` (an object, or the name of a preset).
+/// `score` (logit|prob|log-prob), `preprocessing` (an object, or the name of a preset), `detector`
+/// (a layout of `Detector`, or an object with `layout`, `strides`, `score`, `iou`).
 /// Unknown keys and wrong types are errors (BadModel) that name the key.
 Model load_model(const std::string& path);
 
@@ -22,6 +23,7 @@ struct Sidecar {
   std::optional<OutputKind> output;
   std::optional<ScoreKind> score;
   std::optional<Preprocessing> preprocessing;
+  std::optional<Detector> detector;
 };
 /// The sidecar of a model file, or nothing where there is none.
 std::optional<Sidecar> read_sidecar(const std::string& model_path);

@@ -102,6 +102,39 @@ Preprocessing read_preprocessing(const Json& json) {
   return out;
 }
 
+Detector read_detector(const Json& json) {
+  Detector out;
+  const auto layout = [&](const Json& value) {
+    out.layout = choice(value, "layout", Detector::layouts());
+  };
+  if (json.is_string()) {
+    layout(json);
+    return out;
+  }
+  if (!json.is_object() || !json.contains("layout")) {
+    wrong("detector", json, "the name of a layout, or an object with \"layout\"");
+  }
+  check_keys(json, {"layout", "strides", "score", "iou"});
+  layout(json["layout"]);
+  if (json.contains("strides")) {
+    out.strides.clear();
+    for (const double stride : reals(json["strides"], "strides")) {
+      if (stride < 1 || stride > 4096 || stride != std::floor(stride)) {
+        wrong("strides", json["strides"], "whole numbers from 1, such as [8, 16, 32]");
+      }
+      out.strides.push_back(static_cast<std::int64_t>(stride));
+    }
+  }
+  const auto share = [&](const char* key, double& value) {
+    if (!json.contains(key)) return;
+    value = real(json[key], key);
+    if (!(value >= 0 && value <= 1)) wrong(key, json[key], "0 .. 1");
+  };
+  share("score", out.score);
+  share("iou", out.iou);
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> read_labels(const std::string& path) {
@@ -131,7 +164,7 @@ std::optional<Sidecar> read_sidecar(const std::string& model_path) {
           fail(ErrorCode::BadModel, "not JSON: ", error.what());
         }
         if (!json.is_object()) fail(ErrorCode::BadModel, "holds no JSON object");
-        check_keys(json, {"labels", "output", "score", "preprocessing", "note"});
+        check_keys(json, {"labels", "output", "score", "preprocessing", "detector", "note"});
         Sidecar out;
         if (json.contains("labels")) {
           const Json& labels = json["labels"];
@@ -161,12 +194,14 @@ std::optional<Sidecar> read_sidecar(const std::string& model_path) {
           out.preprocessing = read_preprocessing(json["preprocessing"]);
           out.preprocessing->source = fs::path(path).filename().string();
         }
+        if (json.contains("detector")) out.detector = read_detector(json["detector"]);
         return std::optional<Sidecar>(std::move(out));
       });
 }
 
 Model apply_sidecar(Model model, const Sidecar& sidecar) {
   if (!sidecar.labels.empty()) model = model.with_labels(sidecar.labels);
+  if (sidecar.detector) model = model.with_detector(*sidecar.detector);
   if (sidecar.output) model = model.with_output(*sidecar.output);
   if (sidecar.preprocessing) model = model.with_preprocessing(*sidecar.preprocessing);
   return model;

@@ -33,7 +33,7 @@ Tensor finished(const CamOptions& options, const Call& call, const Tensors& raw)
 
 std::vector<ValueId> layers_of(const CamOptions& options, const Pass& pass) {
   std::vector<ValueId> layers = pass.values(options.layer);
-  if (layers.empty()) layers.push_back(default_cam_layer(pass.model.graph(), pass.tape));
+  if (layers.empty()) layers.push_back(default_cam_layer(pass.model, pass.tape));
   for (ValueId id : layers) check_places(pass, id);
   return layers;
 }

@@ -113,9 +113,8 @@ class Accumulation {
       const Pass pass = pass_at(scaled, sizes_[r], needed());
       const auto now = probabilities(pass.model, pass.tape).argmax(1).item<std::int64_t>();
       if (r == 0) predicted = now;
-      const ValueId layer = options_.layer.empty()
-                                ? default_cam_layer(pass.model.graph(), pass.tape)
-                                : pass.model.graph().at(options_.layer);
+      const ValueId layer = options_.layer.empty() ? default_cam_layer(pass.model, pass.tape)
+                                                   : pass.model.graph().at(options_.layer);
       const Tensor a = enlarged(pass.tape[layer]);
       const WalkResult walked =
           pass.walk_from(scaled, gradient_book(), pass.gradients(scaled), {layer});
@@ -174,6 +173,7 @@ Tensor spread(const Tensor& maps) {
 }
 
 std::vector<Explanation> explain(const CamerasOptions& o, const Call& call) {
+  refuse_detector(call.model);
   const Pass first(call, BatchNorm::Free);
   const Accumulation sizes(o, call, first);
   Tensors samples;
@@ -188,10 +188,9 @@ std::vector<Explanation> explain(const CamerasOptions& o, const Call& call) {
   for (std::size_t s = 0; s < first.objectives.size(); ++s) {
     const Tensor map = all[static_cast<std::int64_t>(s)];
     Explanation one = around(first, s, o.reference ? spread(map) : map, false);
-    one.layer =
-        o.layer.empty()
-            ? first.model.graph().value(default_cam_layer(first.model.graph(), first.tape)).name
-            : o.layer;
+    one.layer = o.layer.empty()
+                    ? first.model.graph().value(default_cam_layer(first.model, first.tape)).name
+                    : o.layer;
     for (std::size_t n = 0; n < used.size(); ++n) {
       const auto count = static_cast<std::size_t>(used[n][s]);
       if (count == sizes.sizes()) continue;

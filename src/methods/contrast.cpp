@@ -174,6 +174,7 @@ WalkRequest request_for(const Call& call, std::vector<std::pair<ValueId, Tensor>
 
 TopMessages walk_top(const Pass& pass, const Call& call, const RuleBook& book,
                      const Tensor& seeds) {
+  refuse_detector(pass.model);
   const Graph& graph = pass.model.graph();
   TopMessages top;
   top.last = last_layer(pass.model);
@@ -199,6 +200,7 @@ TopMessages walk_top(const Pass& pass, const Call& call, const RuleBook& book,
 
 ContrastWalk walk_others(const Pass& pass, const Call& call, const RuleBook& book,
                          const Tensor& target, const Tensor& others) {
+  refuse_detector(pass.model);
   const ValueId input = pass.model.input();
   return halves(pass.walk_from(call, book, at::cat({target, others}), {input}), input);
 }

@@ -48,6 +48,11 @@ Pass::Pass(const Call& call, BatchNorm batch_norm, const std::vector<std::string
       tape(model.run(call.x)),
       objectives(bind_targets(model, tape, call.targets, call.options.score)) {
   if (objectives.empty()) fail(ErrorCode::InvalidArgument, "no target given");
+  if (!objectives.front().one_hot.defined()) {
+    fail(ErrorCode::Unsupported, "a detector with layout \"", model.detector().layout,
+         "\" hides what its boxes come from: gradients, relevance and fixed places have no start; ",
+         "take -m d-rise");
+  }
   if (!at::isfinite(tape[model.logits()]).all().item<bool>()) {
     fail(ErrorCode::Numerical, "the model's output holds NaN or infinity");
   }
@@ -81,6 +86,7 @@ ValueId Pass::recorded(const Call& call, const std::string& name) const {
 }
 
 Tensor probability_of(const Pass& pass, const Objective& objective) {
+  if (objective.confidence.defined()) return objective.confidence;
   const Tensor p = probabilities(pass.model, pass.tape);
   const Tensor classes = at::tensor(objective.classes, at::kLong).to(p.device());
   return p.gather(1, classes.unsqueeze(1)).squeeze(1);
@@ -104,6 +110,7 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
     Explanation one;
     one.target = objectives[s].name;
     one.classes = objectives[s].classes;
+    one.detected = objectives[s].detected;
     one.relevance = result.relevance.at(at)[seed].contiguous();
     one.at = model.graph().value(at).name;
     one.is_signed = info.signed_map;
@@ -119,6 +126,13 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
     all.push_back(std::move(one));
   }
   return all;
+}
+
+void refuse_detector(const Model& model) {
+  if (!model.is_detector()) return;
+  fail(ErrorCode::Unsupported,
+       "the method sets classes of the whole picture against each other or cuts the picture, and a "
+       "detector answers for each box; take d-rise, grad-cam or lrp");
 }
 
 void measure_gap(Explanation& explanation) {
@@ -186,7 +200,48 @@ ValueId block_end(const Graph& graph, const Tape& tape, int n) {
 
 }  // namespace
 
-ValueId default_cam_layer(const Graph& graph, const Tape& tape) {
+namespace {
+
+/// The last spatial convolution that every one without another behind it depends on; -1: none.
+int last_shared_convolution(const Graph& graph, const Tape& tape) {
+  const auto count = graph.nodes().size();
+  std::vector<int> ends(count, 0);  // last convolutions that depend on a node
+  std::vector<bool> leads_on(count, false);
+  int total = 0;
+  for (std::size_t i = count; i-- > 0;) {
+    const int end = static_cast<int>(i);
+    if (!is_spatial_convolution(graph, tape, end) || leads_on[i]) continue;
+    ++total;
+    std::vector<bool> above(count, false);
+    std::vector<std::size_t> open = {i};
+    while (!open.empty()) {
+      const std::size_t n = open.back();
+      open.pop_back();
+      if (above[n]) continue;
+      above[n] = true;
+      ++ends[n];
+      leads_on[n] = true;
+      for (const ValueId id : graph.nodes()[n].inputs) {
+        const NodeId from = id ? graph.value(id).producer : NodeId{};
+        if (from) open.push_back(static_cast<std::size_t>(from.index));
+      }
+    }
+  }
+  for (std::size_t i = count; i-- > 0;) {
+    const int n = static_cast<int>(i);
+    if (ends[i] == total && is_spatial_convolution(graph, tape, n)) return n;
+  }
+  return -1;
+}
+
+}  // namespace
+
+ValueId default_cam_layer(const Model& model, const Tape& tape) {
+  const Graph& graph = model.graph();
+  if (model.is_detector()) {
+    const int shared = last_shared_convolution(graph, tape);
+    if (shared >= 0) return block_end(graph, tape, shared);
+  }
   for (int n = static_cast<int>(graph.nodes().size()); n-- > 0;) {
     if (is_spatial_convolution(graph, tape, n)) return block_end(graph, tape, n);
   }

@@ -108,6 +108,8 @@ struct Pass {
 
 /// The probability [N] of an objective's class.
 Tensor probability_of(const Pass& pass, const Objective& objective);
+/// Throws Unsupported on a detector, whose output has no classes of the whole picture.
+void refuse_detector(const Model& model);
 /// Fills `gap` from relevance and score, for methods that conserve.
 void measure_gap(Explanation& explanation);
 /// Says how many nodes had no rule and used the gradient.
@@ -116,9 +118,10 @@ void note_fallbacks(Explanation& explanation, const WalkResult& result);
 void note_degenerate(Explanation& explanation);
 
 /// The last value with spatial extent that a convolution block ends in: after its batch norm,
-/// residual add and activation, before any pooling or flatten. Throws Unsupported where the model
-/// has no convolution with spatial extent.
-ValueId default_cam_layer(const Graph& graph, const Tape& tape);
+/// residual add and activation, before any pooling or flatten. On a detector, whose last
+/// convolutions see some of the boxes only, the last that all of them depend on. Throws Unsupported
+/// where the model has no convolution with spatial extent.
+ValueId default_cam_layer(const Model& model, const Tape& tape);
 /// Such a value for each spatial size at which a convolution keeps the size, in order of depth:
 /// the five stages of VGG, the four of ResNet.
 std::vector<ValueId> block_ends(const Graph& graph, const Tape& tape);

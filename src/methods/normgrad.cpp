@@ -60,7 +60,7 @@ ValueId chosen_layer(const NormGradOptions& o, const Pass& pass) {
   const Graph& graph = pass.model.graph();
   if (o.layer.empty()) {
     return o.kind == "layer" ? graph.node(last_convolution(pass)).outputs.front()
-                             : default_cam_layer(graph, pass.tape);
+                             : default_cam_layer(pass.model, pass.tape);
   }
   const ValueId id = graph.at(o.layer);
   if (!is_spatial(pass.tape[id])) {

@@ -46,6 +46,7 @@ using Hostiles = std::vector<std::vector<std::int64_t>>;
 
 Hostiles hostile_classes(const std::vector<std::string>& against, const Call& call,
                          const Pass& pass, const Objective& objective) {
+  if (against.size() != 1 || against[0] != "none") refuse_detector(pass.model);
   const Tensor p = probabilities(pass.model, pass.tape);
   const std::int64_t samples = p.size(0), classes = p.size(1);
   Hostiles all(static_cast<std::size_t>(samples));

@@ -69,8 +69,7 @@ Tensor gradient_activation(const Pass& pass, const Call& call, ValueId layer,
 }
 
 ValueId stage_layer(const Pass& pass, const std::string& name) {
-  return name.empty() ? default_cam_layer(pass.model.graph(), pass.tape)
-                      : pass.model.graph().at(name);
+  return name.empty() ? default_cam_layer(pass.model, pass.tape) : pass.model.graph().at(name);
 }
 
 WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, ValueId layer,

@@ -33,6 +33,11 @@ std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std:
   const auto n = static_cast<std::size_t>(sample);
   std::vector<Target> targets;
   for (const auto& objective : objectives) {
+    if (!objective.detected.empty()) {
+      const Detection& of = objective.detected[n];
+      targets.push_back(Target::of_proposal(of.proposal, of.label));
+      continue;
+    }
     Target target = Target::of_class(objective.classes[n]);
     if (!objective.subtracted.empty()) {
       target.kind = Target::Kind::Margin;
@@ -69,10 +74,11 @@ void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
   for (std::int64_t n = 0; n < samples; ++n) {
     const std::vector<Target> targets = fixed_targets(pass.objectives, n);
     ExplainOptions within = call.options;
-    within.noise = within.baseline = within.start = Tensor();
+    within.noise = within.baseline = within.start = within.masks = Tensor();
     within.record.clear();
     within.trace = false;
     within.progress = nullptr;
+    within.stop = nullptr;
     // A wrapper within a wrapper draws numbers of its own.
     within.seed = mix(call.options.seed + 1);
     ExplainOptions reported;
@@ -98,12 +104,13 @@ Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bo
   Explanation one;
   one.target = of.name;
   one.classes = of.classes;
+  one.detected = of.detected;
   one.score = of.score;
   one.probability = probability_of(pass, of);
   one.at = pass.model.graph().value(pass.model.input()).name;
   one.relevance = std::move(relevance);
   one.is_signed = is_signed;
-  note_degenerate(one);
+  if (one.relevance.defined()) note_degenerate(one);
   return one;
 }
 

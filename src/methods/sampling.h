@@ -41,7 +41,8 @@ struct SampleBatch {
 void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
                      const std::function<void(const SampleBatch&)>& run);
 
-/// One explanation per objective around ready maps [N, C, h, w], with its evidence.
+/// The explanation of one objective around ready maps [N, C, h, w] (or maps still to come), with
+/// its evidence.
 Explanation around(const Pass& pass, std::size_t objective, Tensor relevance, bool is_signed);
 
 /// The targets' scores [S, M] of M inputs, or of given values inside the graph: forward passes

@@ -219,6 +219,7 @@ std::vector<Explanation> explain(const UcagOptions& o, const Call& call) {
   if (call.options.start.defined()) {
     fail(ErrorCode::InvalidArgument, "ucag explains patches and takes no start at the logits");
   }
+  refuse_detector(call.model);
   const Pass pass(call, BatchNorm::Free);
   Unfolding unfolding(o, call, pass);
   Tensors samples;

@@ -47,7 +47,7 @@ Fields fields(WgcamOptions& o) {
 std::vector<ValueId> layers_of(const WgcamOptions& o, const Pass& pass) {
   if (o.layer.empty()) {
     auto ends = block_ends(pass.model.graph(), pass.tape);
-    if (ends.empty()) ends.push_back(default_cam_layer(pass.model.graph(), pass.tape));
+    if (ends.empty()) ends.push_back(default_cam_layer(pass.model, pass.tape));
     return ends;
   }
   const auto layers = pass.values(o.layer);

@@ -5,41 +5,11 @@
 
 #include <ATen/ops/conv2d.h>
 
+#include "base/correlation.h"
 #include "limn/error.h"
 
 namespace limn {
 namespace {
-
-/// Ranks from 1; ties share their mean.
-std::vector<double> ranks(const Tensor& values) {
-  const auto* v = values.data_ptr<double>();
-  const auto count = static_cast<std::size_t>(values.numel());
-  std::vector<std::size_t> order(count);
-  for (std::size_t i = 0; i < count; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return v[a] < v[b]; });
-  std::vector<double> out(count);
-  for (std::size_t i = 0; i < count;) {
-    std::size_t end = i + 1;
-    while (end < count && v[order[end]] == v[order[i]]) ++end;
-    const double rank = (static_cast<double>(i) + static_cast<double>(end) + 1) / 2;
-    for (; i < end; ++i) out[order[i]] = rank;
-  }
-  return out;
-}
-
-double cosine_of(const Tensor& a, const Tensor& b) {
-  const double aa = a.square().sum().item<double>(), bb = b.square().sum().item<double>();
-  if (aa == 0 || bb == 0) return aa == bb ? 1 : 0;
-  return (a * b).sum().item<double>() / std::sqrt(aa * bb);
-}
-
-double correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto as_tensor = [](const std::vector<double>& v) {
-    Tensor t = at::tensor(v, at::kDouble);
-    return t - t.mean();
-  };
-  return cosine_of(as_tensor(a), as_tensor(b));
-}
 
 double ssim_of(const Tensor& a, const Tensor& b) {
   const double range = std::max(a.max().item<double>(), b.max().item<double>()) -
@@ -86,8 +56,8 @@ std::pair<Tensor, Tensor> checked(const Tensor& first, const Tensor& second) {
 MapComparison compare_maps(const Tensor& first, const Tensor& second) {
   const auto [a, b] = checked(first, second);
   MapComparison out;
-  out.cosine = cosine_of(a, b);
-  out.rank_correlation = correlation(ranks(a), ranks(b));
+  out.cosine = cosine(a, b);
+  out.rank_correlation = rank_correlation(a, b);
   const Tensor difference = (a - b).abs();
   out.largest_difference = difference.max().item<double>();
   std::int64_t place = difference.argmax().item<std::int64_t>();

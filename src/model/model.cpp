@@ -19,6 +19,7 @@ struct Model::State {
   ValueId logits;
   OutputKind output = OutputKind::SingleLabel;
   Preprocessing preprocessing;
+  Detector detector;
   std::vector<std::string> labels;
   c10::Device device = c10::Device(c10::kCPU);
   at::ScalarType dtype = at::kFloat;
@@ -34,6 +35,7 @@ struct Model::State {
     auto copy = std::make_shared<State>(std::move(g));
     copy->output = output;
     copy->preprocessing = preprocessing;
+    copy->detector = detector;
     copy->labels = labels;
     copy->device = device;
     copy->dtype = dtype;
@@ -84,6 +86,8 @@ Tensor fast_layout(const Tensor& x) {
 void Model::State::find_logits() {
   ValueId at = graph.outputs().front();
   logits = at;
+  // A detector's proposals are read as they come out.
+  if (!detector.layout.empty()) return;
   while (const NodeId producer = graph.value(at).producer) {
     const Node& node = graph.node(producer);
     if (node.op == "Softmax" || node.op == "LogSoftmax" || node.op == "Sigmoid") {
@@ -112,6 +116,7 @@ const Graph& Model::graph() const { return state_->graph; }
 ValueId Model::input() const { return state_->graph.inputs().front(); }
 ValueId Model::logits() const { return state_->logits; }
 OutputKind Model::output_kind() const { return state_->output; }
+const Detector& Model::detector() const { return state_->detector; }
 const Preprocessing& Model::preprocessing() const { return state_->preprocessing; }
 const std::vector<std::string>& Model::labels() const { return state_->labels; }
 c10::Device Model::device() const { return state_->device; }
@@ -139,6 +144,18 @@ Model Model::with_labels(std::vector<std::string> labels) const {
 Model Model::with_output(OutputKind kind) const {
   auto copy = state_->with_graph(state_->graph);
   copy->output = kind;
+  return Model(std::shared_ptr<const State>(copy));
+}
+
+Model Model::with_detector(Detector detector) const {
+  const auto layouts = Detector::layouts();
+  if (std::find(layouts.begin(), layouts.end(), detector.layout) == layouts.end()) {
+    fail(ErrorCode::InvalidArgument, "detector layout \"", detector.layout, "\" is not known; did ",
+         "you mean ", nearest_names(detector.layout, layouts), "?");
+  }
+  auto copy = state_->with_graph(state_->graph);
+  copy->detector = std::move(detector);
+  copy->find_logits();
   return Model(std::shared_ptr<const State>(copy));
 }
 
@@ -288,6 +305,7 @@ Tensors Model::State::run_mixed(const Given& given) const {
 Tensors Model::State::run_logits(const Given& given) const {
   KeepMask mask(graph.values().size(), false);
   mask[static_cast<std::size_t>(logits.index)] = true;
+  for (const auto& [id, tensor] : given) mask[static_cast<std::size_t>(id.index)] = true;
   return run_graph(graph, given, &mask);
 }
 

@@ -163,6 +163,33 @@ Tensor overlay_figure(const Tensor& picture, const Tensor& map, const MapStyle& 
   return to_tensor(out);
 }
 
+Tensor draw_boxes(const Tensor& picture, const std::vector<BoxMark>& boxes) {
+  cv::Mat image = to_mat(picture);
+  const double longer = std::max(image.rows, image.cols);
+  const double size = std::max(7.0, longer / 60);
+  const int line = std::max(1, static_cast<int>(longer / 300));
+  for (const bool strong : {false, true}) {
+    const cv::Scalar color = strong ? cv::Scalar(255, 214, 10) : cv::Scalar(235, 235, 235);
+    for (const auto& mark : boxes) {
+      if (mark.is_strong != strong) continue;
+      const cv::Point low(static_cast<int>(std::lround(mark.box[0])),
+                          static_cast<int>(std::lround(mark.box[1])));
+      const cv::Point high(static_cast<int>(std::lround(mark.box[2])),
+                           static_cast<int>(std::lround(mark.box[3])));
+      cv::rectangle(image, low, high, color, strong ? 2 * line : line, cv::LINE_AA);
+      if (mark.text.empty()) continue;
+      // The text's plate stays inside the picture.
+      const int height = static_cast<int>(1.9 * size);
+      const int width = static_cast<int>(render::text_width(mark.text, size) + size);
+      const int left = std::clamp(low.x, 0, std::max(0, image.cols - width));
+      const int top = std::clamp(low.y - height, 0, std::max(0, image.rows - height));
+      cv::rectangle(image, {left, top, width, height}, color, cv::FILLED);
+      draw_text(image, mark.text, left + size / 2, top + 1.45 * size, size, kInk);
+    }
+  }
+  return to_tensor(image);
+}
+
 Tensor comparison_grid(const std::vector<std::string>& columns, const std::vector<GridRow>& rows,
                        const GridOptions& options) {
   if (rows.empty() || columns.empty()) {

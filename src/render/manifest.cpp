@@ -41,6 +41,7 @@ Json to_json(const ResultRecord& result) {
   for (const auto& one : result.predictions) {
     predictions.push_back(
         {{"class", one.index}, {"label", one.label}, {"probability", number(one.probability)}});
+    if (!one.box.empty()) predictions.back()["box"] = one.box;
   }
   return {{"input", result.input},
           {"input_sha256", result.input_sha256},
@@ -68,6 +69,7 @@ Json to_json(const ResultRecord& result) {
             {"high", number(result.style.high)},
             {"clipped", result.style.clipped},
             {"colormap", result.style.colormap}}},
+          {"partial", result.partial},
           {"notes", result.notes},
           {"warnings", result.warnings},
           {"files", result.files},

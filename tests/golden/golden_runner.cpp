@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "golden/golden_specs.h"
+#include "golden/masked_cases.h"
 #include "golden/metric_cases.h"
 #include "limn/error.h"
 #include "limn/method.h"
@@ -215,8 +216,8 @@ class CaseRun {
   std::unique_ptr<Method> method_;
 };
 
-/// All that a metric's case stores: files and plain values.
-double compare_metric(const fs::path& folder, const json& golden_case,
+/// All that a case stores of what is ours: files and plain values.
+double compare_stored(const fs::path& folder, const json& golden_case,
                       const std::map<std::string, Tensor>& ours, std::string& reason) {
   double worst = 0;
   const auto check = [&](const std::string& name, const Tensor& theirs) {
@@ -226,6 +227,9 @@ double compare_metric(const fs::path& folder, const json& golden_case,
   };
   for (const auto& [name, entry] : golden_case["expected"].items()) {
     check(name, read_npy((folder / file_of(entry)).string()));
+  }
+  if (golden_case.value("files", json::object()).contains("masks")) {
+    check("masks", read_npy((folder / "masks.npy").string()));
   }
   const json values = golden_case.value("expected_values", json::object());
   for (const auto& [name, value] : values.items()) {
@@ -262,8 +266,10 @@ CaseResult run_case(const std::string& case_file) {
   try {
     const json golden_case = json::parse(std::ifstream(case_file));
     result.id = golden_case.value("id", result.id);
-    if (const auto ours = run_metric(folder, golden_case)) {
-      result.error = compare_metric(folder, golden_case, *ours, result.reason);
+    auto ours = run_metric(folder, golden_case);
+    if (!ours) ours = run_masked(folder, golden_case);
+    if (ours) {
+      result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
       return result;
     }

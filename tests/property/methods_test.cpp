@@ -6,6 +6,7 @@
 #include <map>
 
 #include "limn/method.h"
+#include "support/quick_specs.h"
 #include "support/random_graph.h"
 #include "support/support.h"
 
@@ -25,18 +26,7 @@ std::vector<std::string> contrastive_specs() {
 
 /// One spec per method, and the composites of LRP, which are methods of their own in all but name.
 std::vector<std::string> specs() {
-  std::vector<std::string> all;
-  // Alone, RSP sets a class against the other targets of the call. Sampling methods take few
-  // samples here, and the windows of occlusion tile the input, so that a flip flips them.
-  static const std::map<std::string, std::string> chosen = {
-      {"rsp", "rsp(hostile=none)"},
-      {"integrated-gradients", "integrated-gradients(n=4)"},
-      {"smoothgrad", "smoothgrad(n=4)"},
-      {"occlusion", "occlusion(window=[4,2], stride=[2,2])"}};
-  for (const auto& entry : methods()) {
-    const auto found = chosen.find(entry.info.name);
-    all.push_back(found == chosen.end() ? entry.info.name : found->second);
-  }
+  std::vector<std::string> all = testing::quick_specs();
   for (const char* composite : {"epsilon-alpha2-beta1", "epsilon-plus-flat", "epsilon"}) {
     all.push_back(std::string("lrp(composite=") + composite + ")");
   }

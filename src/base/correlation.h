@@ -1,0 +1,14 @@
+// Spearman's rank correlation, and the cosine.
+#pragma once
+#include "limn/tensor.h"
+
+namespace limn {
+
+/// Of all values of two tensors with equally many, -1..1; ties share their mean rank. Where one is
+/// constant: 1 if both are, else 0.
+double rank_correlation(const Tensor& a, const Tensor& b);
+
+/// a . b / (|a| |b|) of float64 tensors; where one is zero: 1 if both are, else 0.
+double cosine(const Tensor& a, const Tensor& b);
+
+}  // namespace limn
