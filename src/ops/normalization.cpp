@@ -57,7 +57,7 @@ std::int64_t layer_axis(const Node& node, const Tensor& x) {
 Tensors layer_normalization_forward(const Node& node, Inputs in) {
   const at::IntArrayRef shape =
       in[0].sizes().slice(static_cast<std::size_t>(layer_axis(node, in[0])));
-  const Tensor &scale = in[1];
+  const Tensor& scale = in[1];
   const Tensor shift = optional_input(in, 2);
   // ONNX lets scale and shift broadcast; libtorch wants them of the normalized shape.
   const bool plain = scale.sizes() == shape && (!shift.defined() || shift.sizes() == shape);
