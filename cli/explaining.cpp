@@ -432,7 +432,10 @@ std::vector<TargetChoice> make_targets(const ExplainSettings& settings) {
 }
 
 ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
-  return settings.score.empty() ? loaded.score : parse_score_kind(settings.score);
+  const ScoreKind kind = settings.score.empty() ? loaded.score : parse_score_kind(settings.score);
+  // What a detector says of a box is a probability already.
+  const bool is_share = loaded.model.is_detector() && kind == ScoreKind::Logit;
+  return is_share ? ScoreKind::Probability : kind;
 }
 
 bool has_error(const Method& method) { return method.info().anytime; }
