@@ -1,4 +1,5 @@
 // `limn explain` as a process: what it writes, prints and returns.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.h"
@@ -94,6 +95,37 @@ TEST_F(ExplainTest, RefusesToOverwrite) {
   EXPECT_NE(result.err.find("--force"), std::string::npos);
   EXPECT_EQ(read_text(out() + "/manifest.json"), before);
   EXPECT_EQ(explain(picture(), {"--force"}).code, 0);
+}
+
+TEST_F(ExplainTest, ForceKeepsOldResultsUntilTheNewOnesAreComplete) {
+  ASSERT_EQ(explain(picture()).code, 0);
+  const auto contents = [&] {
+    std::map<std::string, std::string> all;
+    for (const auto& name : files()) all[name] = read_text(out() + "/" + name);
+    return all;
+  };
+  const auto before = contents();
+  write_text(folder_ / "zz.png", "no picture");
+  const auto broken = limn(
+      {"explain", model(), picture(), folder_ / "zz.png", "-o", out(), "--force", "-t", "top1"});
+  EXPECT_EQ(broken.code, 6) << broken.err;
+  EXPECT_EQ(contents(), before);
+
+  // The same where Ctrl-C ends it.
+  std::filesystem::create_directory(folder_ / "many");
+  std::filesystem::copy(picture(), folder_ / "many/cat.png");
+  for (int i = 0; i < 5000; ++i) {
+    std::filesystem::create_hard_link(picture(), folder_ / ("many/d" + std::to_string(i) + ".png"));
+  }
+  const auto stopped = run_process(
+      std::string("timeout --preserve-status -s INT 1.5 ") + LIMN_CLI,
+      {"explain", model(), folder_ / "many", "-o", out(), "--force", "--preset", "none"});
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_EQ(contents(), before);
+
+  ASSERT_EQ(explain(picture(), {"--force", "--preset", "none"}).code, 0);
+  EXPECT_EQ(files().size(), before.size()) << "no temporary file is left";
+  EXPECT_NE(contents(), before);
 }
 
 TEST_F(ExplainTest, StrictTurnsDoubtsIntoAnExitCode) {
