@@ -41,6 +41,17 @@ TEST_F(BadInput, Models) {
   expect_refused(with_model(folder_ / "nan.onnx"), 8, "w1");
 }
 
+TEST_F(BadInput, ModelsThatDeclareAHugeInput) {
+  for (const std::int64_t side : {std::int64_t{60000}, std::int64_t{1} << 20}) {
+    Draft huge = small_model();
+    huge.inputs[0].shape = {1, 3, side, side};
+    const std::string path = folder_ / "huge.onnx";
+    write_onnx(huge, path);
+    expect_refused(limn({"inspect", path}), 4, "declares the input");
+    expect_refused(limn({"bench", "cost", path}), 4, "declares the input");
+  }
+}
+
 TEST_F(BadInput, Sidecars) {
   const auto with_sidecar = [&](const std::string& text) {
     write_text(folder_ / "small.limn.json", text);
