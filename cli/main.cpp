@@ -106,7 +106,7 @@ int main(int count, char** values) {
     // what() would print libtorch's backtrace.
     return report(error.what_without_backtrace(), 1);
   } catch (const std::bad_alloc&) {
-    return report("out of memory; use a smaller input or batch",
+    return report("out of memory; use a smaller --batch or input",
                   static_cast<int>(limn::ErrorCode::Device));
   } catch (const std::exception& error) {
     return report(error.what(), 1);

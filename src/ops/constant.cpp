@@ -49,7 +49,10 @@ Tensors range_forward(const Node&, Inputs in) {
                step = in[2].item<double>();
   if (step == 0) fail(ErrorCode::BadModel, "the step is 0");
   const double count = std::max(0.0, std::ceil((limit - start) / step));
-  if (!(count <= 2147483648.0)) fail(ErrorCode::BadModel, "would make ", count, " numbers");
+  if (!(count <= kMaxElements)) {
+    fail(ErrorCode::BadModel, "would make ", count, " numbers; at most ", kMaxElements,
+         " are allowed");
+  }
   const Tensor i = at::arange(static_cast<std::int64_t>(count), in[0].options());
   return {in[0].reshape({}) + i * in[2].reshape({})};
 }
