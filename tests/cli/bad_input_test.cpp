@@ -41,6 +41,28 @@ TEST_F(BadInput, Models) {
   expect_refused(with_model(folder_ / "nan.onnx"), 8, "w1");
 }
 
+TEST_F(BadInput, ModelsThatLimnCannotFeed) {
+  const auto refused = [&](const Draft& draft, int code, const std::string& words) {
+    write_onnx(draft, folder_ / "odd.onnx");
+    expect_refused(limn({"explain", folder_ / "odd.onnx", picture(), "-o", out()}), code, words);
+  };
+  for (const auto& [type, name] : {std::pair{at::kLong, "int64"}, std::pair{at::kBool, "bool"}}) {
+    Draft typed = small_model();
+    typed.inputs[0].dtype = type;
+    refused(typed, 5, std::string("input \"input\" is ") + name);
+  }
+  Draft two = small_model();
+  two.inputs.push_back(two.inputs[0]);
+  two.inputs[1].name = "mask";
+  two.nodes[6].inputs[2] = "mask";
+  refused(two, 5, "2 inputs, \"input\", \"mask\"");
+  for (const char* weights : {"w1", "w3"}) {
+    Draft integers = small_model();
+    integers.constants[weights] = integers.constants[weights].to(at::kLong);
+    refused(integers, 4, std::string("\"") + weights + "\", the weights of node");
+  }
+}
+
 TEST_F(BadInput, ModelsThatDeclareAHugeInput) {
   for (const std::int64_t side : {std::int64_t{60000}, std::int64_t{1} << 20}) {
     Draft huge = small_model();
