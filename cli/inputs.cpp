@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
+#include <set>
 
 #include "image/file.h"
 #include "limn/error.h"
@@ -59,10 +59,16 @@ std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
       }
     }
   }
-  std::map<std::string, int> seen;
+  // Names of their own come first: a second "a" must not take the place of "a-2.png".
+  std::set<std::string> taken, given;
+  for (const auto& input : inputs) taken.insert(input.stem);
   for (auto& input : inputs) {
-    const int count = ++seen[input.stem];
-    if (count > 1) input.stem += "-" + std::to_string(count);
+    if (given.insert(input.stem).second) continue;
+    const std::string stem = input.stem;
+    for (int number = 2; !taken.insert(input.stem).second; ++number) {
+      input.stem = stem + "-" + std::to_string(number);
+    }
+    given.insert(input.stem);
   }
   return inputs;
 }

@@ -1,6 +1,7 @@
 // `limn explain` as a process: what it writes, prints and returns.
 #include <map>
 #include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
 
 #include "cli/fixture.h"
 #include "limn/model.h"
@@ -57,6 +58,20 @@ TEST_F(ExplainTest, EveryInputMethodAndTarget) {
     EXPECT_TRUE(std::filesystem::exists(json["files"]["map"].get<std::string>()));
   }
   EXPECT_EQ(count, 12);
+}
+
+TEST_F(ExplainTest, InputsOfOneNameGetFreeNumbers) {
+  std::filesystem::create_directory(folder_ / "pictures");
+  cv::Mat pixels(24, 24, CV_8UC3, cv::Scalar(40, 90, 200));
+  for (const char* name : {"a-2.png", "a.bmp.png", "a.bmp", "a.jpg", "a.png"}) {
+    ASSERT_TRUE(cv::imwrite(folder_ / (std::string("pictures/") + name), pixels)) << name;
+  }
+  const auto result = explain(folder_ / "pictures", {"-m", "gradient"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const char* stem : {"a-2", "a.bmp", "a", "a-3", "a-4"}) {
+    EXPECT_TRUE(files().count(std::string(stem) + "-gradient-top1.npy")) << stem;
+  }
+  EXPECT_EQ(files().size(), 5u * 3 + 1);
 }
 
 TEST_F(ExplainTest, TensorsAreUsedAsTheyAre) {
