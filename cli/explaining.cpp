@@ -145,6 +145,7 @@ class Runner {
         targets_(targets),
         settings_(settings),
         sink_(sink),
+        loader_(loaded.model),
         progress_("maps", static_cast<double>(inputs.size() * methods.size() * targets.size())) {}
 
   /// False where it ended early.
@@ -167,7 +168,7 @@ class Runner {
     const std::int64_t batch = boxed ? 1 : std::max<std::int64_t>(1, settings_.batch);
     Group group;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      Loaded next = load_input(inputs_[i], loaded_.model);
+      Loaded next = loader_.load(inputs_[i]);
       const bool fits = !group.loaded.empty() && group.loaded[0].x.sizes() == next.x.sizes() &&
                         static_cast<std::int64_t>(group.loaded.size()) < batch;
       if (!fits) {
@@ -310,8 +311,7 @@ class Runner {
     record.notes = explanation.notes;
     record.partial = explanation.partial;
     record.seconds = seconds;
-    record.warnings =
-        doubts(record, out.map, loaded_.model, !input.tensor.defined(), settings_.max_gap);
+    record.warnings = doubts(record, out.map, loaded_.model, !input.is_tensor, settings_.max_gap);
     sink_(std::move(out));
     progress_.at(static_cast<double>(++done_));
   }
@@ -322,6 +322,7 @@ class Runner {
   const std::vector<TargetChoice>& targets_;
   const ExplainSettings& settings_;
   const std::function<void(Outcome&&)>& sink_;
+  InputLoader loader_;
   Progress progress_;
   std::size_t done_ = 0;
   bool ended_ = false;

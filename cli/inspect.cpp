@@ -171,7 +171,7 @@ int inspect(const InspectCommand& command) {
       fail(ErrorCode::InvalidArgument, "--trace \"", command.trace, "\" is ", inputs.size(),
            " inputs; give one");
     }
-    x = load_input(inputs[0], model).x;
+    x = InputLoader(model).load(inputs[0]).x;
   } else {
     const auto shape = example_shape(model);
     x = at::zeros({1, shape[0], shape[1], shape[2]}, at::kFloat);

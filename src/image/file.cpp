@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +28,7 @@ namespace {
 
 }  // namespace
 
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, std::size_t most) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     const int reason = errno;
@@ -39,7 +40,7 @@ std::string read_file(const std::string& path) {
     ::close(file);
     fail(ErrorCode::Io, "cannot read \"", path, "\": not a regular file");
   }
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::string bytes(std::min(most, static_cast<std::size_t>(status.st_size)), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::read(file, bytes.data() + done, bytes.size() - done);
