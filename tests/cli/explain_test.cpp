@@ -120,6 +120,17 @@ TEST_F(ExplainTest, OneManifestRedoesTheRun) {
   }
 }
 
+TEST_F(ExplainTest, TheManifestHoldsTheRulesFile) {
+  const std::string rules = folder_ / "my.rules", text = "first flat\nlast z+\n";
+  write_text(rules, text);
+  ASSERT_EQ(explain(picture(), {"-m", "lrp(rules=\"" + rules + "\")"}).code, 0);
+  const Json json = Json::parse(read_text(out() + "/manifest.json"));
+  const Json one = {{"file", rules}, {"sha256", file_sha256(rules)}, {"text", text}};
+  EXPECT_EQ(json["results"][0]["rules"], Json::array({one}));
+  ASSERT_EQ(explain(picture(), {"-m", "lrp", "--force"}).code, 0);
+  EXPECT_EQ(Json::parse(read_text(out() + "/manifest.json"))["results"][0]["rules"], Json::array());
+}
+
 TEST_F(ExplainTest, RefusesToOverwrite) {
   ASSERT_EQ(explain(picture()).code, 0);
   const std::string before = read_text(out() + "/manifest.json");
