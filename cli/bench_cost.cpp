@@ -123,16 +123,14 @@ int cost(const CostCommand& command) {
     fail(ErrorCode::InvalidArgument,
          "bench cost compares on the CPU; the GPU table comes from ./dev gpu");
   }
-  auto shape = model.input_shape();
-  if (shape.size() != 3) shape = {3, -1, -1};
-  const auto& size = model.preprocessing().size;
-  if (shape[0] < 0) shape[0] = 3;
-  for (std::size_t axis = 1; axis < 3; ++axis) {
-    if (shape[axis] < 0) shape[axis] = size.size() == 2 ? size[axis - 1] : 224;
-  }
+  const auto shape = example_shape(model);
   at::manual_seed(0);
   const Tensor x =
-      at::randn({command.batch, shape[0], shape[1], shape[2]}, at::kFloat).to(model.dtype());
+      in_context([&] { return concat("an input of --batch ", command.batch); },
+                 [&] {
+                   return at::randn({command.batch, shape[0], shape[1], shape[2]}, at::kFloat)
+                       .to(model.dtype());
+                 });
   const PlainForward plain(model);
   std::vector<Entry> entries;
   entries.push_back({"plain forward", [&] { plain.run(x); }, {}});

@@ -105,9 +105,10 @@ int masks(const MasksCommand& command) {
   const LoadedModel loaded = load(command.model);
   Bench bench(command, loaded, inputs.size());
   Progress progress("masks", bench.total());
+  InputLoader loader(loaded.model);
   for (const auto& input : inputs) {
     in_context([&] { return "input \"" + input.path + "\""; },
-               [&] { bench.add(load_input(input, loaded.model).x, progress); });
+               [&] { bench.add(loader.load(input).x, progress); });
   }
   progress.clear();
   if (!command.json) {

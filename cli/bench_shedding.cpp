@@ -94,8 +94,9 @@ int shedding(const SheddingCommand& command) {
                             {std::vector<double>(factors, 0.0), std::vector<double>(factors, 0.0)});
   Progress progress("runs", static_cast<double>(inputs.size() * methods.size() * factors));
   double done = 0;
+  InputLoader loader(loaded.model);
   for (const auto& input : inputs) {
-    const Tensor x = load_input(input, loaded.model).x;
+    const Tensor x = loader.load(input).x;
     in_context([&] { return "input \"" + input.path + "\""; },
                [&] {
                  const Tensor shares = probabilities(

@@ -8,7 +8,9 @@
 
 #include "cli/outbox.h"
 #include "cli/progress.h"
+#include "image/file.h"
 #include "limn/error.h"
+#include "limn/sidecar.h"
 #include "limn/spec.h"
 
 namespace limn::cli {
@@ -39,6 +41,18 @@ bool add_layer(Spec& spec, const std::string& layer) {
     if (is_method && add_layer(argument.value.front(), layer)) return true;
   }
   return false;
+}
+
+/// The rules files that a method names, or one within it.
+void add_rules_files(const Spec& spec, std::vector<OptionFile>& files) {
+  for (const auto& argument : spec.arguments) {
+    const Spec& value = argument.value.front();
+    if (canonical_name(argument.key) == "rules" && value.is_word() && !value.name.empty()) {
+      const std::string text = read_file(value.name);
+      files.push_back({value.name, sha256(text), text});
+    }
+    add_rules_files(value, files);
+  }
 }
 
 std::vector<Prediction> predictions_of(const Model& model, const Tensor& row) {
@@ -145,6 +159,7 @@ class Runner {
         targets_(targets),
         settings_(settings),
         sink_(sink),
+        loader_(loaded.model),
         progress_("maps", static_cast<double>(inputs.size() * methods.size() * targets.size())) {}
 
   /// False where it ended early.
@@ -167,7 +182,7 @@ class Runner {
     const std::int64_t batch = boxed ? 1 : std::max<std::int64_t>(1, settings_.batch);
     Group group;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      Loaded next = load_input(inputs_[i], loaded_.model);
+      Loaded next = loader_.load(inputs_[i]);
       const bool fits = !group.loaded.empty() && group.loaded[0].x.sizes() == next.x.sizes() &&
                         static_cast<std::int64_t>(group.loaded.size()) < batch;
       if (!fits) {
@@ -293,6 +308,7 @@ class Runner {
     record.spec =
         explanation.method.empty() ? methods_[m].method->spec().text() : explanation.method;
     record.asked_method = methods_[m].asked;
+    record.rules = methods_[m].rules;
     record.method = info.name;
     record.title = info.title;
     record.at = explanation.at;
@@ -310,8 +326,7 @@ class Runner {
     record.notes = explanation.notes;
     record.partial = explanation.partial;
     record.seconds = seconds;
-    record.warnings =
-        doubts(record, out.map, loaded_.model, !input.tensor.defined(), settings_.max_gap);
+    record.warnings = doubts(record, out.map, loaded_.model, !input.is_tensor, settings_.max_gap);
     sink_(std::move(out));
     progress_.at(static_cast<double>(++done_));
   }
@@ -322,6 +337,7 @@ class Runner {
   const std::vector<TargetChoice>& targets_;
   const ExplainSettings& settings_;
   const std::function<void(Outcome&&)>& sink_;
+  InputLoader loader_;
   Progress progress_;
   std::size_t done_ = 0;
   bool ended_ = false;
@@ -397,7 +413,8 @@ std::vector<MethodChoice> make_methods(const ExplainSettings& settings) {
       fail(ErrorCode::InvalidArgument, "method \"", asked, "\" is a list; give -m once for each");
     }
     if (!settings.layer.empty() && add_layer(spec, settings.layer)) layer_used = true;
-    out.push_back({asked, slug(asked), make_method(spec.text())});
+    out.push_back({asked, slug(asked), make_method(spec.text()), {}});
+    add_rules_files(spec, out.back().rules);
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {

@@ -30,6 +30,7 @@ struct MethodChoice {
   std::string asked;  ///< as typed
   std::string slug;   ///< for file names
   std::unique_ptr<Method> method;
+  std::vector<OptionFile> rules;  ///< ResultRecord::rules
 };
 /// Makes the methods, with `--layer` put where a method takes one. Throws before anything runs.
 std::vector<MethodChoice> make_methods(const ExplainSettings& settings);

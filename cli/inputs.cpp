@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
+#include <set>
 
 #include "image/file.h"
 #include "limn/error.h"
@@ -45,52 +45,73 @@ std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
     for (const auto& file : files_of(path)) {
       const std::string stem = fs::path(file).stem().string();
       if (!is_tensor_name(file)) {
-        inputs.push_back({file, stem, 0, {}});
+        inputs.push_back({file, stem, 0, false});
         continue;
       }
-      const Tensor tensor = read_npy(file);
-      if (tensor.dim() != 4 || tensor.numel() == 0) {
-        fail(ErrorCode::BadInput, "\"", file, "\" has shape ", tensor.sizes(),
+      const std::vector<std::int64_t> shape = read_npy_shape(file);
+      if (shape.size() != 4 || std::find(shape.begin(), shape.end(), 0) != shape.end()) {
+        fail(ErrorCode::BadInput, "\"", file, "\" has shape ", at::IntArrayRef(shape),
              "; an input tensor is [N,C,H,W]");
       }
-      for (std::int64_t i = 0; i < tensor.size(0); ++i) {
-        const std::string name = tensor.size(0) == 1 ? stem : stem + "-" + std::to_string(i);
-        inputs.push_back({file, name, i, tensor.narrow(0, i, 1)});
+      for (std::int64_t i = 0; i < shape[0]; ++i) {
+        inputs.push_back({file, shape[0] == 1 ? stem : stem + "-" + std::to_string(i), i, true});
       }
     }
   }
-  std::map<std::string, int> seen;
+  // Names of their own come first: a second "a" must not take the place of "a-2.png".
+  std::set<std::string> taken, given;
+  for (const auto& input : inputs) taken.insert(input.stem);
   for (auto& input : inputs) {
-    const int count = ++seen[input.stem];
-    if (count > 1) input.stem += "-" + std::to_string(count);
+    if (given.insert(input.stem).second) continue;
+    const std::string stem = input.stem;
+    for (int number = 2; !taken.insert(input.stem).second; ++number) {
+      input.stem = stem + "-" + std::to_string(number);
+    }
+    given.insert(input.stem);
   }
   return inputs;
 }
 
-Loaded load_input(const Input& input, const Model& model) {
-  return in_context(
-      [&] { return "input \"" + input.path + "\""; },
-      [&] {
-        Loaded out;
-        const std::string bytes = read_file(input.path);
-        out.sha256 = sha256(bytes);
-        if (input.tensor.defined()) {
-          out.x = input.tensor.is_floating_point() ? input.tensor : input.tensor.to(at::kFloat);
-          if (!out.x.isfinite().all().item<bool>()) {
-            fail(ErrorCode::BadInput, "sample ", input.sample, " holds NaN or infinity");
-          }
-          const std::int64_t height = out.x.size(2), width = out.x.size(3);
-          out.geometry = {height, width, height, width, 1, 1, 0, 0};
-          out.picture = picture_of_input(out.x[0], model.preprocessing());
-          return out;
-        }
-        const Picture picture = decode_picture(bytes, input.path);
-        PreparedInput prepared = preprocess(picture, model.preprocessing(), model.input_shape());
-        out.x = prepared.x;
-        out.geometry = prepared.geometry;
-        out.picture = picture.pixels;
-        return out;
-      });
+Loaded InputLoader::load(const Input& input) {
+  return in_context([&] { return "input \"" + input.path + "\""; },
+                    [&] {
+                      if (input.is_tensor) return load_tensor(input);
+                      Loaded out;
+                      const std::string bytes = read_file(input.path);
+                      out.sha256 = sha256(bytes);
+                      const Picture picture = decode_picture(bytes, input.path);
+                      PreparedInput prepared =
+                          preprocess(picture, model_.preprocessing(), model_.input_shape());
+                      out.x = prepared.x;
+                      out.geometry = prepared.geometry;
+                      out.picture = picture.pixels;
+                      return out;
+                    });
+}
+
+Loaded InputLoader::load_tensor(const Input& input) {
+  if (input.path != path_) {
+    // The one before makes room first.
+    tensor_ = Tensor();
+    path_ = input.path;
+    const std::string bytes = read_file(path_);
+    sha256_ = sha256(bytes);
+    tensor_ = decode_npy(bytes, path_);
+  }
+  if (tensor_.dim() != 4 || tensor_.size(0) <= input.sample) {
+    fail(ErrorCode::BadInput, "the file changed while limn was running");
+  }
+  Loaded out;
+  out.sha256 = sha256_;
+  out.x = tensor_.narrow(0, input.sample, 1);
+  if (!out.x.is_floating_point()) out.x = out.x.to(at::kFloat);
+  if (!out.x.isfinite().all().item<bool>()) {
+    fail(ErrorCode::BadInput, "sample ", input.sample, " holds NaN or infinity");
+  }
+  const std::int64_t height = out.x.size(2), width = out.x.size(3);
+  out.geometry = {height, width, height, width, 1, 1, 0, 0};
+  out.picture = picture_of_input(out.x[0], model_.preprocessing());
+  return out;
 }
 
 }  // namespace limn::cli

@@ -13,7 +13,7 @@ struct Input {
   std::string path;
   std::string stem;         ///< for file names, unique in the run
   std::int64_t sample = 0;  ///< of a .npy batch
-  Tensor tensor;            ///< [1, C, H, W] where the input is a tensor; else undefined
+  bool is_tensor = false;   ///< a .npy file, else a picture
 };
 /// An input ready to run.
 struct Loaded {
@@ -23,9 +23,22 @@ struct Loaded {
   Geometry geometry;
 };
 
-/// Folders become their pictures and tensors in the order of names. Throws NotFound where a path
-/// does not exist or a folder has none.
+/// Folders become their pictures and tensors in the order of names; of tensors the header alone is
+/// read. Throws NotFound where a path does not exist or a folder has none.
 std::vector<Input> list_inputs(const std::vector<std::string>& paths);
-Loaded load_input(const Input& input, const Model& model);
+
+/// Reads inputs one after the other; samples of one .npy file, which it holds, share its reading.
+class InputLoader {
+ public:
+  explicit InputLoader(const Model& model) : model_(model) {}
+  Loaded load(const Input& input);
+
+ private:
+  Loaded load_tensor(const Input& input);
+
+  const Model& model_;
+  std::string path_, sha256_;
+  Tensor tensor_;
+};
 
 }  // namespace limn::cli

@@ -49,18 +49,6 @@ void print_coverage(const Draft& draft) {
   std::fflush(stdout);
 }
 
-/// Zeros in the shape that the file declares; open sizes come from the preprocessing, else 224.
-Tensor zero_input(const Model& model) {
-  std::vector<std::int64_t> shape = model.input_shape();
-  if (shape.size() != 3) shape = {3, -1, -1};
-  const auto& size = model.preprocessing().size;
-  if (shape[0] < 0) shape[0] = 3;
-  if (shape[1] < 0) shape[1] = size.size() == 2 ? size[0] : 224;
-  if (shape[2] < 0) shape[2] = size.size() == 2 ? size[1] : 224;
-  shape.insert(shape.begin(), 1);
-  return at::zeros(shape, at::kFloat);
-}
-
 std::vector<Row> rows_of(const Model& model, const Tape& tape) {
   const Graph& graph = model.graph();
   std::vector<Row> rows;
@@ -183,9 +171,10 @@ int inspect(const InspectCommand& command) {
       fail(ErrorCode::InvalidArgument, "--trace \"", command.trace, "\" is ", inputs.size(),
            " inputs; give one");
     }
-    x = load_input(inputs[0], model).x;
+    x = InputLoader(model).load(inputs[0]).x;
   } else {
-    x = zero_input(model);
+    const auto shape = example_shape(model);
+    x = at::zeros({1, shape[0], shape[1], shape[2]}, at::kFloat);
   }
   const Tape tape = model.run(x);
   std::vector<Row> rows = rows_of(model, tape);

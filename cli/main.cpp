@@ -1,5 +1,6 @@
 // The `limn` program: arguments in, results on stdout, errors and progress on stderr, an exit code
 // that says what kind of failure it was.
+#include <c10/util/Exception.h>
 #include <malloc.h>
 
 #include <cstdio>
@@ -29,9 +30,10 @@ constexpr const char* kFooter =
     "  limn inspect model.onnx                          nodes, shapes, rules, coverage\n"
     "  limn list methods                                all methods; `limn list lrp` for one\n"
     "\n"
-    "Exit codes: 0 done, 2 bad argument, 3 not found, 4 bad model, 5 unsupported, 6 bad input,\n"
-    "7 reading or writing failed, 8 not to be trusted (NaN, --strict), 9 device, 130 "
-    "interrupted.\n";
+    "Exit codes: 0 done, 1 an error inside limn, 2 bad argument, 3 not found, 4 bad model,\n"
+    "5 unsupported, 6 bad input, 7 reading or writing failed, 8 not to be trusted (NaN, "
+    "--strict),\n"
+    "9 device, 130 interrupted.\n";
 
 int report(const char* text, int code) {
   std::cout.flush();
@@ -100,8 +102,11 @@ int main(int count, char** values) {
     return report("interrupted; what this run had written is removed", 130);
   } catch (const limn::Error& error) {
     return report(error.what(), static_cast<int>(error.code()));
+  } catch (const c10::Error& error) {
+    // what() would print libtorch's backtrace.
+    return report(error.what_without_backtrace(), 1);
   } catch (const std::bad_alloc&) {
-    return report("out of memory; use a smaller input or batch",
+    return report("out of memory; use a smaller --batch or input",
                   static_cast<int>(limn::ErrorCode::Device));
   } catch (const std::exception& error) {
     return report(error.what(), 1);

@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "limn/error.h"
+#include "limn/image.h"
 #include "limn/sidecar.h"
 #include "limn/spec.h"
 #include "limn/version.h"
@@ -191,6 +192,24 @@ LoadedModel load(const ModelOptions& options) {
   out.bfloat16 = options.precision == "bf16" ||
                  (options.precision == "auto" && out.model.has_native_bfloat16());
   return out;
+}
+
+std::vector<std::int64_t> example_shape(const Model& model) {
+  std::vector<std::int64_t> shape = model.input_shape();
+  if (shape.size() != 3) shape = {3, -1, -1};
+  const auto& size = model.preprocessing().size;
+  if (shape[0] < 0) shape[0] = 3;
+  double elements = static_cast<double>(shape[0]);
+  for (std::size_t axis = 1; axis < 3; ++axis) {
+    if (shape[axis] < 0) shape[axis] = size.size() == 2 ? size[axis - 1] : 224;
+    elements *= static_cast<double>(shape[axis]);
+  }
+  if (elements > 3.0 * static_cast<double>(kMaxPixels)) {
+    fail(ErrorCode::BadModel, "the model declares the input ", at::IntArrayRef(shape),
+         " (channels, height, width); limn takes at most ", kMaxPixels / 1'000'000,
+         " million pixels in three channels: export it for smaller ones");
+  }
+  return shape;
 }
 
 std::map<std::string, std::string> library_versions() {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <set>
 
 #include "image/file.h"
 #include "limn/error.h"
@@ -60,10 +61,18 @@ void Outbox::prepare(const std::vector<std::string>& names) {
     }
     made_folders_ = std::move(missing);
   }
+  std::set<std::string> once;
   for (const auto& name : names) {
+    if (!once.insert(name).second) {
+      fail(ErrorCode::Io, "two results would be written to \"", path(name),
+           "\"; rename an input, or explain it on its own");
+    }
     if (!force_ && fs::exists(path(name))) {
       fail(ErrorCode::Io, "\"", path(name),
            "\" exists; give --force to overwrite, or another place with -o");
+    }
+    if (fs::is_directory(path(name))) {
+      fail(ErrorCode::Io, "\"", path(name), "\" is a folder; choose another place with -o");
     }
   }
   const std::string target = folder_.empty() ? (names.empty() ? "." : names.front()) : folder_;
@@ -80,15 +89,32 @@ std::string Outbox::put(const std::string& name, std::string_view bytes) {
   if (!force_ && fs::exists(where)) {
     fail(ErrorCode::Io, "\"", where, "\" exists; give --force to overwrite");
   }
-  write_file(where, bytes);
-  written_.push_back(where);
+  if (parts_.contains(where)) {
+    fail(ErrorCode::Io, "two results of this run are named \"", where, "\"");
+  }
+  // The name is short, so that it fits wherever the file's own name does.
+  const std::string hidden = concat(".limn-", ::getpid(), "-", parts_.size(), ".part");
+  const std::string temporary = (fs::path(where).parent_path() / hidden).string();
+  write_part(temporary, where, bytes);
+  parts_.emplace(where, temporary);
   return where;
+}
+
+void Outbox::keep() {
+  while (!parts_.empty()) {
+    const auto part = parts_.extract(parts_.begin());
+    const bool is_new = !fs::exists(part.key());
+    place_part(part.mapped(), part.key());
+    if (is_new) placed_.push_back(part.key());
+  }
+  kept_ = true;
 }
 
 Outbox::~Outbox() {
   if (kept_) return;
   std::error_code ignored;
-  for (const auto& name : written_) fs::remove(name, ignored);
+  for (const auto& [path, temporary] : parts_) fs::remove(temporary, ignored);
+  for (const auto& file : placed_) fs::remove(file, ignored);
   for (const auto& folder : made_folders_) fs::remove(folder, ignored);  // only where empty
 }
 

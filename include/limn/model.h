@@ -62,7 +62,7 @@ enum class Keep { Everything, Outputs };
 /// Cheap to copy, safe to read from many threads.
 class Model {
  public:
-  /// Wraps a graph; batch norm stays as nodes.
+  /// Wraps a graph of one floating-point input, else Unsupported; batch norm stays as nodes.
   explicit Model(Graph graph);
   /// Reads an ONNX file and runs the import passes. Sidecar files are read by `load_model`
   /// (limn/sidecar.h). Throws as read_onnx, plus Unsupported and Numerical (NaN in weights).

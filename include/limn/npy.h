@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "limn/tensor.h"
 
@@ -13,6 +14,8 @@ namespace limn {
 Tensor read_npy(const std::string& path);
 /// The same from memory; `name` stands in error messages.
 Tensor decode_npy(std::string_view bytes, const std::string& name = "npy");
+/// The shape alone, with the same checks and errors; the elements stay on disk.
+std::vector<std::int64_t> read_npy_shape(const std::string& path);
 /// Format 1.0, little endian, C order, in the tensor's own element type.
 std::string encode_npy(const Tensor& tensor);
 /// Throws Io; a failed write leaves no file.

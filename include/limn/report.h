@@ -36,6 +36,11 @@ struct Prediction {
   std::vector<double> box;  ///< x1, y1, x2, y2 in the picture's pixels, of a detection
 };
 
+/// A file that a method's options name (`rules` of lrp), as it was read.
+struct OptionFile {
+  std::string path, sha256, text;
+};
+
 /// One map and its evidence.
 struct ResultRecord {
   std::string input;  ///< path as given
@@ -47,6 +52,7 @@ struct ResultRecord {
   std::vector<Prediction> predictions;  ///< likeliest first
   std::string asked_method;             ///< as typed: `lrp`
   std::string spec;                     ///< with every option
+  std::vector<OptionFile> rules;        ///< the rules files of the method and those within it
   std::string method, title;
   std::string at, layer, reduction;
   bool is_signed = false;

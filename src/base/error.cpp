@@ -15,6 +15,37 @@ Error::Error(ErrorCode code, std::string message)
 
 void Error::add_context(const std::string& context) { full_ = context + ": " + full_; }
 
+namespace {
+
+/// What an allocator of libtorch says ("... you tried to allocate 4096 bytes", "Tried to allocate
+/// 2.00 GiB (GPU 0; ...") in limn's words.
+std::string out_of_memory(const std::string& text) {
+  std::string wanted;
+  const std::string_view words = "ried to allocate ";
+  if (const auto at = text.find(words); at != std::string::npos) {
+    std::istringstream rest(text.substr(at + words.size()));
+    double size = 0;
+    std::string unit;
+    if (rest >> size >> unit) {
+      unit = unit.substr(0, unit.find_first_not_of("abceiklmstyBEGKMT"));
+      if (unit == "bytes") {
+        for (const char* larger : {"KiB", "MiB", "GiB", "TiB"}) {
+          if (size < 1024) break;
+          size /= 1024;
+          unit = larger;
+        }
+      }
+      std::ostringstream number;
+      number.precision(3);
+      number << " for another " << size << " " << unit;
+      wanted = number.str();
+    }
+  }
+  return "out of memory" + wanted + "; use a smaller --batch or input";
+}
+
+}  // namespace
+
 namespace detail {
 
 void rethrow_in_context(const std::string& context) {
@@ -27,12 +58,14 @@ void rethrow_in_context(const std::string& context) {
     // libtorch appends a backtrace to what(); only the sentence is for users.
     const std::string text = error.what_without_backtrace();
     const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
-    const bool device = says("out of memory") || says("can't allocate memory") || says("CUDA");
-    Error wrapped(device ? ErrorCode::Device : ErrorCode::BadModel, text);
+    const bool memory = says("out of memory") || says("can't allocate memory") ||
+                        says("not enough memory") || says("alloc_cpu.cpp");
+    Error wrapped(memory || says("CUDA") ? ErrorCode::Device : ErrorCode::BadModel,
+                  memory ? out_of_memory(text) : text);
     wrapped.add_context(context);
     throw wrapped;
   } catch (const std::bad_alloc&) {
-    Error wrapped(ErrorCode::Device, "out of memory; use a smaller batch or input");
+    Error wrapped(ErrorCode::Device, "out of memory; use a smaller --batch or input");
     wrapped.add_context(context);
     throw wrapped;
   }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +28,7 @@ namespace {
 
 }  // namespace
 
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, std::size_t most) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     const int reason = errno;
@@ -39,7 +40,7 @@ std::string read_file(const std::string& path) {
     ::close(file);
     fail(ErrorCode::Io, "cannot read \"", path, "\": not a regular file");
   }
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::string bytes(std::min(most, static_cast<std::size_t>(status.st_size)), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::read(file, bytes.data() + done, bytes.size() - done);
@@ -52,8 +53,7 @@ std::string read_file(const std::string& path) {
   return bytes;
 }
 
-void write_file(const std::string& path, std::string_view bytes) {
-  const std::string temporary = concat(path, ".part", ::getpid());
+void write_part(const std::string& temporary, const std::string& path, std::string_view bytes) {
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) cannot_write(path, errno);
   int reason = 0;
@@ -64,11 +64,23 @@ void write_file(const std::string& path, std::string_view bytes) {
     if (wrote > 0) done += static_cast<std::size_t>(wrote);
   }
   if (::close(file) != 0 && reason == 0) reason = errno;
-  if (reason == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) reason = errno;
   if (reason != 0) {
     ::unlink(temporary.c_str());
     cannot_write(path, reason);
   }
+}
+
+void place_part(const std::string& temporary, const std::string& path) {
+  if (::rename(temporary.c_str(), path.c_str()) == 0) return;
+  const int reason = errno;
+  ::unlink(temporary.c_str());
+  cannot_write(path, reason);
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+  const std::string temporary = concat(path, ".part", ::getpid());
+  write_part(temporary, path, bytes);
+  place_part(temporary, path);
 }
 
 }  // namespace limn

@@ -4,6 +4,8 @@
 
 #include <bit>
 #include <cstring>
+#include <filesystem>
+#include <tuple>
 
 #include "image/file.h"
 #include "limn/error.h"
@@ -157,9 +159,15 @@ std::string type_text(at::ScalarType type) {
   }
 }
 
-}  // namespace
+/// Where the elements of a file lie.
+struct Layout {
+  Header header;
+  at::ScalarType stored = at::kFloat, wanted = at::kFloat;
+  std::size_t start = 0, count = 0;
+};
 
-Tensor decode_npy(std::string_view bytes, const std::string& name) {
+/// From the beginning of a file of `file_size` bytes.
+Layout layout_of(std::string_view bytes, std::size_t file_size, const std::string& name) {
   if (bytes.size() < 10 || bytes.substr(0, 6) != kMagic) {
     fail(ErrorCode::BadInput, name, ": not a .npy file; save it with numpy.save");
   }
@@ -172,10 +180,13 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
   if (wide) length |= (std::size_t{byte(10)} << 16) | (std::size_t{byte(11)} << 24);
   const std::size_t start = wide ? 12 : 10;
   if (length > bytes.size() - start) fail(ErrorCode::BadInput, name, ": truncated in its header");
-  const Header header = HeaderParser(bytes.substr(start, length), name).read();
-  const auto [stored, wanted] = types_of(header, name);
+  Layout layout;
+  layout.header = HeaderParser(bytes.substr(start, length), name).read();
+  const Header& header = layout.header;
+  std::tie(layout.stored, layout.wanted) = types_of(header, name);
+  layout.start = start + length;
 
-  const std::size_t available = bytes.size() - start - length;
+  const std::size_t available = file_size - layout.start;
   const bool empty = std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end();
   std::size_t count = empty ? 0 : 1;
   for (const std::int64_t size : header.shape) {
@@ -188,8 +199,16 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
     fail(ErrorCode::BadInput, name, ": its header promises ", at::IntArrayRef(header.shape), " x ",
          header.bytes, " bytes but ", available, " bytes follow; the file is truncated or damaged");
   }
+  layout.count = count;
+  return layout;
+}
+
+}  // namespace
+
+Tensor decode_npy(std::string_view bytes, const std::string& name) {
+  const auto [header, stored, wanted, start, count] = layout_of(bytes, bytes.size(), name);
   Tensor out = at::empty(header.shape, at::TensorOptions().dtype(stored));
-  if (count > 0) std::memcpy(out.data_ptr(), bytes.data() + start + length, available);
+  if (count > 0) std::memcpy(out.data_ptr(), bytes.data() + start, bytes.size() - start);
   if (header.order == '>' && header.bytes > 1) {
     auto* raw = static_cast<char*>(out.data_ptr());
     for (std::size_t i = 0; i < count; ++i) {
@@ -202,6 +221,13 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
 }
 
 Tensor read_npy(const std::string& path) { return decode_npy(read_file(path), path); }
+
+std::vector<std::int64_t> read_npy_shape(const std::string& path) {
+  // All of any header that can be read: its length has 16 bits, but for lists of fields.
+  const std::string head = read_file(path, 12 + 65535);
+  const auto size = static_cast<std::size_t>(std::filesystem::file_size(path));
+  return layout_of(head, std::max(size, head.size()), path).header.shape;
+}
 
 std::string encode_npy(const Tensor& tensor) {
   static_assert(std::endian::native == std::endian::little, "files are written as memory lies");

@@ -51,6 +51,10 @@ Placed place(const Tensor& pixels, const Preprocessing& how, std::int64_t height
     geometry.offset_y = static_cast<double>(top) * geometry.scale_y;
     geometry.offset_x = static_cast<double>(left) * geometry.scale_x;
   } else if (how.resize == "letterbox") {
+    if (height > kMaxPixels / width) {
+      fail(ErrorCode::InvalidArgument, "cannot letterbox a picture into ", width, " x ", height,
+           " pixels; limn takes at most ", kMaxPixels / 1'000'000, " million");
+    }
     const double factor = std::min(ratio(height, original_height), ratio(width, original_width));
     const auto fit = [&](std::int64_t size, std::int64_t limit) {
       return std::clamp<std::int64_t>(

@@ -1,8 +1,10 @@
-// NaN or infinity in weights would turn every map into nothing; the error names the initializer.
+// NaN or infinity in weights would turn every map into nothing, and integers fit no layer; the
+// error names the initializer.
 #include <array>
 #include <cstring>
 
 #include "import/onnx_reader.h"
+#include "import/onnx_tensor.h"
 #include "limn/error.h"
 
 namespace limn {
@@ -63,9 +65,28 @@ bool takes_weights(std::string_view op) {
   return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
 }
 
+/// Arithmetic on constants alone may be of integers; a layer has an input that is none.
+void check_types(const Draft& draft) {
+  for (const auto& node : draft.nodes) {
+    if (!takes_weights(node.op)) continue;
+    bool layer = false;
+    for (const auto& input : node.inputs) {
+      layer = layer || (!input.empty() && !draft.constants.contains(input));
+    }
+    for (const auto& input : node.inputs) {
+      const auto found = draft.constants.find(input);
+      if (!layer || found == draft.constants.end() || found->second.is_floating_point()) continue;
+      fail(ErrorCode::BadModel, "initializer \"", input, "\", the weights of node \"", node.name,
+           "\" (", node.op, "), is ", onnx_type_name(found->second.scalar_type()),
+           ", not of floating point; export the model with float32 weights");
+    }
+  }
+}
+
 }  // namespace
 
 void check_weights(const Draft& draft) {
+  check_types(draft);
   std::map<std::string, bool> infinite;
   for (const auto& [name, tensor] : draft.constants) {
     const Found found = scan(tensor);

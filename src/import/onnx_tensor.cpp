@@ -371,4 +371,23 @@ NamedTensor decode_tensor(std::string_view bytes, const TensorSource& source) {
   return result;
 }
 
+std::string onnx_type_name(at::ScalarType type) {
+  switch (type) {
+    case at::kBool:
+      return "bool";
+    case at::kByte:
+      return "uint8";
+    case at::kChar:
+      return "int8";
+    case at::kShort:
+      return "int16";
+    case at::kInt:
+      return "int32";
+    case at::kLong:
+      return "int64";
+    default:
+      return at::toString(type);
+  }
+}
+
 }  // namespace limn

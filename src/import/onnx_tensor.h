@@ -45,5 +45,7 @@ NamedTensor decode_tensor(std::string_view bytes, const TensorSource& source);
 std::optional<at::ScalarType> scalar_type_of(std::int64_t onnx_type);
 /// `float16`, `string` ...
 std::string onnx_type_name(std::int64_t onnx_type);
+/// The same of a type in memory.
+std::string onnx_type_name(at::ScalarType type);
 
 }  // namespace limn

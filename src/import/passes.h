@@ -28,6 +28,10 @@ Draft fuse(Draft draft);
 /// before a convolution becomes its padding, so that no relevance lands on a border.
 Draft fold_batch_norm(Draft draft, bool everywhere = true);
 
+/// The draft without inputs that no node uses. Throws Unsupported where more than one remains, or
+/// one that is not of floating point.
+Draft single_input(Draft draft);
+
 /// What loading a model runs: folding of constants and fusions, without batch-norm folding.
 Draft import_passes(Draft draft);
 

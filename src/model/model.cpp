@@ -101,7 +101,8 @@ void Model::State::find_logits() {
 }
 
 Model::Model(Graph graph) {
-  auto state = std::make_shared<State>(Graph(prepare(graph.draft(), c10::kCPU, at::kFloat)));
+  Draft draft = prepare(single_input(graph.draft()), c10::kCPU, at::kFloat);
+  auto state = std::make_shared<State>(Graph(draft));
   state->find_logits();
   state_ = std::move(state);
 }

@@ -49,7 +49,10 @@ Tensors range_forward(const Node&, Inputs in) {
                step = in[2].item<double>();
   if (step == 0) fail(ErrorCode::BadModel, "the step is 0");
   const double count = std::max(0.0, std::ceil((limit - start) / step));
-  if (!(count <= 2147483648.0)) fail(ErrorCode::BadModel, "would make ", count, " numbers");
+  if (!(count <= kMaxElements)) {
+    fail(ErrorCode::BadModel, "would make ", count, " numbers; at most ", kMaxElements,
+         " are allowed");
+  }
   const Tensor i = at::arange(static_cast<std::int64_t>(count), in[0].options());
   return {in[0].reshape({}) + i * in[2].reshape({})};
 }
@@ -59,22 +62,26 @@ Tensors eye_like_forward(const Node& node, Inputs in) {
                      k = node.attributes.integer("k", 0);
   const std::int64_t type = node.attributes.integer("dtype", 0);
   const at::ScalarType dtype = type == 0 ? in[0].scalar_type() : element_type(type);
-  const Tensor i = at::arange(rows, at::kLong).unsqueeze(1), j = at::arange(columns, at::kLong);
+  check_size({rows, columns});
+  const auto index = at::TensorOptions(at::kLong).device(in[0].device());
+  const Tensor i = at::arange(rows, index).unsqueeze(1), j = at::arange(columns, index);
   return {(j - i == k).to(dtype)};
 }
 
 Tensors one_hot_forward(const Node& node, Inputs in) {
   const std::int64_t depth = in[1].reshape({-1})[0].item<std::int64_t>();
   const std::int64_t axis = normalize_axis(node.attributes.integer("axis", -1), in[0].dim() + 1);
-  const Tensor indices = in[0].to(at::kLong);
+  // Integers that are constant stay on the CPU, whatever the device of the others.
+  const auto device = in[0].is_cpu() ? in[2].device() : in[0].device();
+  const Tensor indices = in[0].to(device, at::kLong), values = in[2].to(device);
   std::vector<std::int64_t> shape = indices.sizes().vec();
   shape.push_back(depth);
   check_size(shape);
   const Tensor inside = (indices >= -depth).logical_and(indices < depth);
   const Tensor wrapped = at::where(indices < 0, indices + depth, indices);
-  const Tensor hit =
-      (wrapped.unsqueeze(-1) == at::arange(depth, at::kLong)).logical_and(inside.unsqueeze(-1));
-  return {at::where(hit.movedim(-1, axis), in[2][1], in[2][0])};
+  const Tensor hit = (wrapped.unsqueeze(-1) == at::arange(depth, indices.options()))
+                         .logical_and(inside.unsqueeze(-1));
+  return {at::where(hit.movedim(-1, axis), values[1], values[0])};
 }
 
 Tensors non_zero_forward(const Node&, Inputs in) { return {at::nonzero(in[0]).t().contiguous()}; }

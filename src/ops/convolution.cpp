@@ -4,10 +4,46 @@
 
 #include "ops/kernels.h"
 #include "ops/linear_support.h"
+#include "ops/sizes.h"
 
 namespace limn {
+namespace {
+
+/// The sizes behind `pads`, in the order of constant_pad_nd.
+Sizes padded_sizes(Sizes sizes, const Sizes& pads) {
+  for (std::size_t i = 0; i < pads.size(); ++i) sizes[sizes.size() - 1 - i / 2] += pads[i];
+  return sizes;
+}
+
+/// Bounds the padded input and the output before either is made.
+void check_sizes(const Convolution& c, const Tensor& x, const Tensor& w) {
+  Sizes in = padded_sizes(x.sizes().vec(), c.pad_input), out = in;
+  out[1] = c.transposed ? w.size(1) * c.groups : w.size(0);
+  for (std::size_t d = 0; d < c.stride.size(); ++d) {
+    const std::size_t axis = d + 2;
+    const std::int64_t reach = c.dilation[d] * (w.size(static_cast<std::int64_t>(axis)) - 1);
+    if (c.transposed) {
+      // libtorch crops its padding from the full result.
+      out[axis] = (in[axis] - 1) * c.stride[d] + reach + 1 + c.output_padding[d];
+    } else {
+      in[axis] += 2 * c.padding[d];
+      out[axis] = (in[axis] - reach - 1) / c.stride[d] + 1;
+    }
+    // libtorch has its own words for an input that is too small.
+    in[axis] = std::max<std::int64_t>(in[axis], 0);
+    out[axis] = std::max<std::int64_t>(out[axis], 0);
+  }
+  check_size(in, x.size(0));
+  check_size(out, x.size(0));
+  Sizes padded = padded_sizes(out, c.pad_output);
+  for (auto& size : padded) size = std::max<std::int64_t>(size, 0);
+  check_size(padded, x.size(0));
+}
+
+}  // namespace
 
 Tensor Convolution::forward(const Tensor& x, const Tensor& w, const Tensor& b) const {
+  check_sizes(*this, x, w);
   const Tensor padded = pad_input.empty() ? x : at::constant_pad_nd(x, pad_input);
   if (!transposed) return convolve(padded, w, b, stride, padding, dilation, groups);
   if (pad_output.empty()) {

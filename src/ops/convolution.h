@@ -14,7 +14,7 @@ struct Convolution {
   std::int64_t groups = 1;
   bool transposed = false;
 
-  /// `b` is [C], or undefined.
+  /// `b` is [C], or undefined. Throws BadModel where pads or strides would make too large a tensor.
   Tensor forward(const Tensor& x, const Tensor& w, const Tensor& b) const;
   /// Gradients of x and w (undefined where not wanted). `x` gives shape and memory format; its
   /// numbers are read for the weight gradient only.

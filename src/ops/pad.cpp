@@ -26,7 +26,7 @@ std::vector<std::int64_t> pads_of(const Node& node, Inputs in) {
   }
   std::vector<std::int64_t> shape = in[0].sizes().vec();
   for (std::size_t d = 0; d < rank; ++d) shape[d] += pads[d] + pads[d + rank];
-  check_size(shape);
+  check_size(shape, rank > 2 ? in[0].size(0) : 1);
   return pads;
 }
 

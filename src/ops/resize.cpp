@@ -4,6 +4,7 @@
 #include "ops/linear_support.h"
 #include "ops/op.h"
 #include "ops/resize_axis.h"
+#include "ops/sizes.h"
 #include "ops/window.h"
 
 namespace limn {
@@ -87,6 +88,7 @@ class ResizeView : public PoolView {
   AxisMap map_of(const ResizeAxis& axis, const Tensor& x) const {
     AxisMap map{axis, {}, {}, {}};
     const bool nearest = resize_.options.mode == "nearest";
+    check_size({axis.out, axis.in});
     std::vector<std::int64_t> index;
     std::vector<double> inside(static_cast<std::size_t>(axis.out), 1);
     Tensor matrix = at::zeros({axis.out, axis.in}, at::kDouble);
@@ -146,7 +148,11 @@ std::vector<double> reals_of(const Tensor& tensor) {
 
 /// floor(in * scale) in single precision as runtimes compute it: 10 * 0.7f is 7.
 std::int64_t scaled_size(std::int64_t in, double scale) {
-  return static_cast<std::int64_t>(std::floor(static_cast<float>(in) * static_cast<float>(scale)));
+  const float size = std::floor(static_cast<float>(in) * static_cast<float>(scale));
+  if (!(std::abs(size) < 1e12f)) {
+    fail(ErrorCode::BadModel, "an axis of ", in, " cannot become ", scale, " times as long");
+  }
+  return static_cast<std::int64_t>(size);
 }
 
 /// Keeps the axes that change anything.
@@ -256,7 +262,16 @@ Resize full_resize(const Node& node, Inputs in) {
 }
 
 Resize resize_of(const Node& node, Inputs in) {
-  return node.opset < 11 || node.op == "Upsample" ? simple_resize(node, in) : full_resize(node, in);
+  Resize resize =
+      node.opset < 11 || node.op == "Upsample" ? simple_resize(node, in) : full_resize(node, in);
+  // One axis after the other: between them a tensor has the larger sizes at most.
+  Sizes largest = in[0].sizes().vec();
+  for (const ResizeAxis& axis : resize.axes) {
+    auto& size = largest[static_cast<std::size_t>(axis.axis)];
+    size = std::max(size, axis.out);
+  }
+  check_size(largest, in[0].dim() > 2 ? in[0].size(0) : 1);
+  return resize;
 }
 
 Tensors resize_forward(const Node& node, Inputs in) {

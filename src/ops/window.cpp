@@ -69,6 +69,16 @@ void check_window(const Node& node) {
         fail(ErrorCode::BadModel, "attribute \"", name, "\" has ", value, ", needs 1 or more");
     }
   }
+  // Products and sums of two of them then fit 64 bits.
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  for (const char* name :
+       {"kernel_shape", "strides", "dilations", "pads", "output_padding", "output_shape"}) {
+    for (const std::int64_t value : node.attributes.integers(name)) {
+      if (value > kMost || value < -kMost) {
+        fail(ErrorCode::BadModel, "attribute \"", name, "\" has ", value, "; at most 2^30 is read");
+      }
+    }
+  }
 }
 
 std::int64_t places(const Window& window, std::size_t axis, std::int64_t size, bool ceil) {

@@ -43,11 +43,16 @@ Json to_json(const ResultRecord& result) {
         {{"class", one.index}, {"label", one.label}, {"probability", number(one.probability)}});
     if (!one.box.empty()) predictions.back()["box"] = one.box;
   }
+  Json rules = Json::array();
+  for (const auto& one : result.rules) {
+    rules.push_back({{"file", one.path}, {"sha256", one.sha256}, {"text", one.text}});
+  }
   return {{"input", result.input},
           {"input_sha256", result.input_sha256},
           {"sample", result.sample},
           {"method", result.spec},
           {"asked_method", result.asked_method},
+          {"rules", rules},
           {"target", result.asked_target},
           {"explained", result.target},
           {"classes", result.classes},

@@ -1,5 +1,8 @@
 // Everything that users get wrong: a clear error, the right exit code, nothing left behind.
+#include <unistd.h>
+
 #include "cli/fixture.h"
+#include "support/onnx_builder.h"
 
 namespace limn::testing {
 namespace {
@@ -39,6 +42,73 @@ TEST_F(BadInput, Models) {
   poisoned.constants["w1"] = at::full({4, 3, 3, 3}, NAN);
   write_onnx(poisoned, folder_ / "nan.onnx");
   expect_refused(with_model(folder_ / "nan.onnx"), 8, "w1");
+}
+
+TEST_F(BadInput, ModelsThatLimnCannotFeed) {
+  const auto refused = [&](const Draft& draft, int code, const std::string& words) {
+    write_onnx(draft, folder_ / "odd.onnx");
+    expect_refused(limn({"explain", folder_ / "odd.onnx", picture(), "-o", out()}), code, words);
+  };
+  for (const auto& [type, name] : {std::pair{at::kLong, "int64"}, std::pair{at::kBool, "bool"}}) {
+    Draft typed = small_model();
+    typed.inputs[0].dtype = type;
+    refused(typed, 5, std::string("input \"input\" is ") + name);
+  }
+  Draft two = small_model();
+  two.inputs.push_back(two.inputs[0]);
+  two.inputs[1].name = "mask";
+  two.nodes[6].inputs[2] = "mask";
+  refused(two, 5, "2 inputs, \"input\", \"mask\"");
+  for (const char* weights : {"w1", "w3"}) {
+    Draft integers = small_model();
+    integers.constants[weights] = integers.constants[weights].to(at::kLong);
+    refused(integers, 4, std::string("\"") + weights + "\", the weights of node");
+  }
+}
+
+TEST_F(BadInput, ModelsThatDeclareAHugeInput) {
+  for (const std::int64_t side : {std::int64_t{60000}, std::int64_t{1} << 20}) {
+    Draft huge = small_model();
+    huge.inputs[0].shape = {1, 3, side, side};
+    const std::string path = folder_ / "huge.onnx";
+    write_onnx(huge, path);
+    expect_refused(limn({"inspect", path}), 4, "declares the input");
+    expect_refused(limn({"bench", "cost", path}), 4, "declares the input");
+  }
+}
+
+TEST_F(BadInput, ModelsWithTensorsThatAreNotThere) {
+  std::filesystem::create_directory(folder_ / "model");
+  write_text(folder_ / "secret.bin", std::string(36, 'x'));
+  const auto refused = [&](const std::string& tensor, int code, const std::string& words) {
+    OnnxBuilder build;
+    build.nodes = {node_proto("Add", {"x", "w"}, {"y"})};
+    build.initializers = {tensor};
+    write_text(folder_ / "model/odd.onnx", build.bytes());
+    expect_refused(limn({"explain", folder_ / "model/odd.onnx", picture(), "-o", out()}), code,
+                   words);
+  };
+  const auto external = [](const std::string& location) {
+    return external_tensor("w", {9}, 1, {{"location", location}});
+  };
+  refused(external("none.bin"), 3, "keep it beside the model");
+  refused(external("../secret.bin"), 4, "it must lie in the model's folder");
+  refused(external(folder_ / "secret.bin"), 4, "it must lie in the model's folder");
+  std::filesystem::create_symlink(folder_ / "secret.bin", folder_ / "model/link.bin");
+  refused(external("link.bin"), 4, "leads out of the model's folder");
+
+  const std::int64_t side = std::int64_t{1} << 20;
+  refused(raw_tensor("w", {side, side}, 1, ""), 4, "\"w\"");
+  refused(raw_tensor("w", {side, side, 2}, 1, ""), 4, "claims more than 2^40 elements");
+
+  // A few bytes that would compute as much.
+  OnnxBuilder build;
+  build.nodes = {node_proto("ConstantOfShape", {"sizes"}, {"w"}),
+                 node_proto("Add", {"x", "w"}, {"y"})};
+  build.initializers = {raw_tensor("sizes", {2}, 7, bytes_of<std::int64_t>({side, side}))};
+  write_text(folder_ / "model/filled.onnx", build.bytes());
+  const auto filled = limn({"explain", folder_ / "model/filled.onnx", picture(), "-o", out()});
+  expect_refused(filled, 4, "ConstantOfShape");
 }
 
 TEST_F(BadInput, Sidecars) {
@@ -123,6 +193,29 @@ TEST_F(BadInput, Outputs) {
   EXPECT_EQ(compare.code, 2) << compare.err;
   const auto nowhere = limn({"compare", model(), picture(), "-o", "/proc/nowhere/x.png"});
   EXPECT_EQ(nowhere.code, 7) << nowhere.err;
+}
+
+/// Permissions do not bind root, who runs it as another user.
+TEST_F(BadInput, ReadOnlyFolder) {
+  namespace fs = std::filesystem;
+  std::string program = LIMN_CLI;
+  if (::geteuid() == 0) {
+    program = "setpriv --reuid=65534 --regid=65534 --clear-groups " + program;
+    if (run_process(program, {"--version"}).code != 0) {
+      GTEST_SKIP() << "root writes anywhere, and setpriv cannot run limn as another user here";
+    }
+  }
+  const auto readable = fs::perms::owner_read | fs::perms::owner_exec | fs::perms::group_read |
+                        fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec;
+  fs::permissions(folder_.path(), readable | fs::perms::owner_write);
+  const std::string locked = folder_ / "locked";
+  fs::create_directory(locked);
+  fs::permissions(locked, readable);
+  const auto in_it = run_process(program, {"explain", model(), picture(), "-o", locked});
+  expect_refused(in_it, 7, "no permission");
+  const auto below = run_process(program, {"explain", model(), picture(), "-o", locked + "/new"});
+  expect_refused(below, 7, "choose another with -o");
+  EXPECT_TRUE(fs::is_empty(locked));
 }
 
 /// A limit on the size of files stands for a full disk: both fail in the middle of a write.

@@ -1,5 +1,7 @@
 // `limn explain` as a process: what it writes, prints and returns.
+#include <map>
 #include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
 
 #include "cli/fixture.h"
 #include "limn/model.h"
@@ -58,6 +60,20 @@ TEST_F(ExplainTest, EveryInputMethodAndTarget) {
   EXPECT_EQ(count, 12);
 }
 
+TEST_F(ExplainTest, InputsOfOneNameGetFreeNumbers) {
+  std::filesystem::create_directory(folder_ / "pictures");
+  cv::Mat pixels(24, 24, CV_8UC3, cv::Scalar(40, 90, 200));
+  for (const char* name : {"a-2.png", "a.bmp.png", "a.bmp", "a.jpg", "a.png"}) {
+    ASSERT_TRUE(cv::imwrite(folder_ / (std::string("pictures/") + name), pixels)) << name;
+  }
+  const auto result = explain(folder_ / "pictures", {"-m", "gradient"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const char* stem : {"a-2", "a.bmp", "a", "a-3", "a-4"}) {
+    EXPECT_TRUE(files().count(std::string(stem) + "-gradient-top1.npy")) << stem;
+  }
+  EXPECT_EQ(files().size(), 5u * 3 + 1);
+}
+
 TEST_F(ExplainTest, TensorsAreUsedAsTheyAre) {
   at::manual_seed(2);
   const Tensor x = at::randn({2, 3, 24, 24});
@@ -70,6 +86,24 @@ TEST_F(ExplainTest, TensorsAreUsedAsTheyAre) {
     EXPECT_LT((read_npy(out() + "/x-1-gradient-top1.npy") - expected).abs().max().item<double>(),
               1e-5 * expected.abs().max().item<double>());
   }
+}
+
+TEST_F(ExplainTest, TensorsAreReadOneAfterTheOther) {
+  std::filesystem::create_directory(folder_ / "tensors");
+  // The first ends the run; the others are 16 GiB, of which no disk holds more than the headers.
+  write_npy(folder_ / "tensors/a.npy", at::zeros({1, 3, 25, 24}));
+  const std::string small = encode_npy(at::zeros({1, 1, 1, 1}));
+  const std::size_t data = small.size() - 4;
+  std::string header = small.substr(0, data);
+  header.replace(header.find("(1, 1, 1, 1), }              "), 29, "(1, 1, 16384, 16384), }      ");
+  for (int i = 0; i < 16; ++i) {
+    const std::string path = folder_ / ("tensors/b" + std::to_string(i) + ".npy");
+    write_text(path, header);
+    std::filesystem::resize_file(path, data + (std::size_t{4} << 28));
+  }
+  const auto result = run_process(std::string("ulimit -v 8388608; ") + LIMN_CLI,
+                                  {"explain", model(), folder_ / "tensors", "-o", out()});
+  expect_refused(result, 6, "a.npy");
 }
 
 TEST_F(ExplainTest, OneManifestRedoesTheRun) {
@@ -86,6 +120,17 @@ TEST_F(ExplainTest, OneManifestRedoesTheRun) {
   }
 }
 
+TEST_F(ExplainTest, TheManifestHoldsTheRulesFile) {
+  const std::string rules = folder_ / "my.rules", text = "first flat\nlast z+\n";
+  write_text(rules, text);
+  ASSERT_EQ(explain(picture(), {"-m", "lrp(rules=\"" + rules + "\")"}).code, 0);
+  const Json json = Json::parse(read_text(out() + "/manifest.json"));
+  const Json one = {{"file", rules}, {"sha256", file_sha256(rules)}, {"text", text}};
+  EXPECT_EQ(json["results"][0]["rules"], Json::array({one}));
+  ASSERT_EQ(explain(picture(), {"-m", "lrp", "--force"}).code, 0);
+  EXPECT_EQ(Json::parse(read_text(out() + "/manifest.json"))["results"][0]["rules"], Json::array());
+}
+
 TEST_F(ExplainTest, RefusesToOverwrite) {
   ASSERT_EQ(explain(picture()).code, 0);
   const std::string before = read_text(out() + "/manifest.json");
@@ -94,6 +139,37 @@ TEST_F(ExplainTest, RefusesToOverwrite) {
   EXPECT_NE(result.err.find("--force"), std::string::npos);
   EXPECT_EQ(read_text(out() + "/manifest.json"), before);
   EXPECT_EQ(explain(picture(), {"--force"}).code, 0);
+}
+
+TEST_F(ExplainTest, ForceKeepsOldResultsUntilTheNewOnesAreComplete) {
+  ASSERT_EQ(explain(picture()).code, 0);
+  const auto contents = [&] {
+    std::map<std::string, std::string> all;
+    for (const auto& name : files()) all[name] = read_text(out() + "/" + name);
+    return all;
+  };
+  const auto before = contents();
+  write_text(folder_ / "zz.png", "no picture");
+  const auto broken = limn(
+      {"explain", model(), picture(), folder_ / "zz.png", "-o", out(), "--force", "-t", "top1"});
+  EXPECT_EQ(broken.code, 6) << broken.err;
+  EXPECT_EQ(contents(), before);
+
+  // The same where Ctrl-C ends it.
+  std::filesystem::create_directory(folder_ / "many");
+  std::filesystem::copy(picture(), folder_ / "many/cat.png");
+  for (int i = 0; i < 5000; ++i) {
+    std::filesystem::create_hard_link(picture(), folder_ / ("many/d" + std::to_string(i) + ".png"));
+  }
+  const auto stopped = run_process(
+      std::string("timeout --preserve-status -s INT 1.5 ") + LIMN_CLI,
+      {"explain", model(), folder_ / "many", "-o", out(), "--force", "--preset", "none"});
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_EQ(contents(), before);
+
+  ASSERT_EQ(explain(picture(), {"--force", "--preset", "none"}).code, 0);
+  EXPECT_EQ(files().size(), before.size()) << "no temporary file is left";
+  EXPECT_NE(contents(), before);
 }
 
 TEST_F(ExplainTest, StrictTurnsDoubtsIntoAnExitCode) {

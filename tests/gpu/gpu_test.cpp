@@ -1,6 +1,7 @@
 // The same maps on CUDA as on the CPU. Skipped where this libtorch sees no GPU.
 #include "limn/error.h"
 #include "limn/method.h"
+#include "ops/op.h"
 #include "support/random_graph.h"
 #include "support/support.h"
 
@@ -36,6 +37,27 @@ TEST(Gpu, MapsEqualTheCpus) {
       EXPECT_LT(difference(spec, seed, at::kFloat), 1e-2) << spec;
     }
   }
+}
+
+TEST(Gpu, OneHotAndEyeLikeStayOnTheDeviceOfTheirInputs) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "this libtorch sees no CUDA device";
+  const c10::Device device("cuda:0");
+  const Graph one_hot(testing::single_node("OneHot", 11, {}, 3));
+  const Tensor index = at::tensor(std::vector<std::int64_t>{2, 0}, at::kLong);
+  const Tensor depth = at::tensor(std::vector<std::int64_t>{3}, at::kLong);
+  const Tensor values = at::tensor({0.0f, 1.0f});
+  const Node& node = one_hot.nodes()[0];
+  const Tensor want = node.spec->forward(node, Tensors{index, depth, values})[0];
+  for (const bool index_there : {false, true}) {
+    const Tensors in{index_there ? index.to(device) : index, depth,
+                     index_there ? values : values.to(device)};
+    const Tensor got = node.spec->forward(node, in)[0];
+    EXPECT_TRUE(got.is_cuda());
+    EXPECT_TRUE(at::equal(got.cpu(), want));
+  }
+  const Graph eye(testing::single_node("EyeLike", 11, {}, 1));
+  const Tensor there = at::zeros({3, 4}).to(device);
+  EXPECT_TRUE(eye.nodes()[0].spec->forward(eye.nodes()[0], Tensors{there})[0].is_cuda());
 }
 
 TEST(Gpu, AMissingDeviceIsAnError) {

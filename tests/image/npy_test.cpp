@@ -1,6 +1,11 @@
 // .npy files: round trips, foreign byte orders and widths, and damaged headers.
 #include "limn/npy.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include "limn/error.h"
 
 namespace limn {
@@ -31,6 +36,22 @@ TEST(Npy, ReadsWhatItWrites) {
   // A view that does not lie in C order is written as if it did.
   const Tensor turned = at::arange(6, at::kFloat).view({2, 3}).t();
   EXPECT_TRUE(at::equal(decode_npy(encode_npy(turned)), turned));
+}
+
+TEST(Npy, TheShapeAloneIsReadWithTheSameChecks) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / concat("limn-shape-", ::getpid(), ".npy")).string();
+  const auto shape_of = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    return read_npy_shape(path);
+  };
+  const std::string bytes = encode_npy(at::zeros({2, 3, 200, 200}));
+  EXPECT_EQ(shape_of(bytes), (std::vector<std::int64_t>{2, 3, 200, 200}));
+  EXPECT_EQ(shape_of(encode_npy(at::zeros({}))), std::vector<std::int64_t>());
+  EXPECT_THROW(shape_of(bytes.substr(0, bytes.size() - 1)), Error);
+  EXPECT_THROW(shape_of(bytes.substr(0, 40)), Error);
+  EXPECT_THROW(shape_of("no tensor"), Error);
+  std::filesystem::remove(path);
 }
 
 TEST(Npy, WritesNumpysOwnHeader) {

@@ -68,6 +68,21 @@ TEST(Preprocess, DirectNormalizesEachChannel) {
             1);
 }
 
+TEST(Preprocess, RefusesSizesThatNoMachineHolds) {
+  for (const char* resize : {"direct", "short-side", "letterbox"}) {
+    Preprocessing how;
+    how.resize = resize;
+    for (const std::int64_t side : {std::int64_t{60000}, std::int64_t{1} << 40}) {
+      try {
+        preprocess({pattern(6, 5)}, how, {3, side, side});
+        ADD_FAILURE() << resize << " to " << side;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::InvalidArgument) << error.what();
+      }
+    }
+  }
+}
+
 TEST(Preprocess, ShortSideCropsTheCenterAsTorchvision) {
   Preprocessing how;
   how.resize = "short-side";

@@ -51,6 +51,9 @@ TEST(ConstantOfShape, HasTheTypeOfItsValue) {
                at::scalar_tensor(7, at::kLong));
   EXPECT_THROW(run("ConstantOfShape", 9, {}, {integers({-1})}), Error);
   EXPECT_THROW(run("ConstantOfShape", 9, {}, {integers({1 << 20, 1 << 20})}), Error);
+  EXPECT_THROW(run("ConstantOfShape", 9, {}, {integers({1 << 15, 1 << 15})}), Error);
+  // VGG's largest weights, from a model without its data.
+  EXPECT_EQ(run("ConstantOfShape", 9, {}, {integers({4096, 25088})}).numel(), 102760448);
 }
 
 TEST(Shape, StartAndEndCountFromEitherSide) {

@@ -130,5 +130,23 @@ TEST(Conv, RefusesAnUnknownAutoPad) {
   EXPECT_THROW(one_node("Conv", 11, attributes, 2), Error);
 }
 
+TEST(Conv, RefusesPadsThatNoMachineHolds) {
+  const Tensors in{random_tensor({1, 3, 4, 4}), random_tensor({2, 3, 3, 3})};
+  const std::int64_t pad = 1 << 20;
+  for (const Sizes& pads : {Sizes{pad, pad, pad, pad}, Sizes{0, 0, pad, pad}}) {
+    Attributes attributes;
+    attributes.set("pads", pads);
+    // A step as wide leaves a small output behind the same large input.
+    for (const std::int64_t stride : {std::int64_t{1}, pad}) {
+      attributes.set("strides", Sizes{stride, stride});
+      const Graph graph = one_node("Conv", 11, attributes, 2);
+      EXPECT_THROW(graph.nodes()[0].spec->forward(graph.nodes()[0], in), Error);
+    }
+  }
+  Attributes attributes;
+  attributes.set("pads", Sizes{std::int64_t{1} << 62, 0, 0, 0});
+  EXPECT_THROW(one_node("Conv", 11, attributes, 2), Error);
+}
+
 }  // namespace
 }  // namespace limn::testing

@@ -107,5 +107,17 @@ TEST(ConvTranspose, OutputShapeAndAutoPadChooseThePads) {
   EXPECT_LT(relative_error(run(longer), loop({0, 0, 0, 0}, {2, 1})), kExact);
 }
 
+TEST(ConvTranspose, RefusesStridesThatNoMachineHolds) {
+  const Tensors in{random_tensor({1, 3, 4, 4}), random_tensor({3, 2, 3, 3})};
+  Attributes attributes;
+  attributes.set("strides", Sizes{1 << 16, 1 << 16});
+  const Graph graph = one_node("ConvTranspose", 11, attributes, 2);
+  EXPECT_THROW(graph.nodes()[0].spec->forward(graph.nodes()[0], in), Error);
+  // Pads that crop it to a small output do not keep libtorch from making all of it.
+  attributes.set("pads", Sizes{98000, 98000, 98000, 98000});
+  const Graph cropped = one_node("ConvTranspose", 11, attributes, 2);
+  EXPECT_THROW(cropped.nodes()[0].spec->forward(cropped.nodes()[0], in), Error);
+}
+
 }  // namespace
 }  // namespace limn::testing

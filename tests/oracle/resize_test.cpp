@@ -271,5 +271,18 @@ TEST(Resize, RefusesUnknownWords) {
   EXPECT_THROW(one_node("Resize", 13, attributes, 3), Error);
 }
 
+TEST(Resize, RefusesScalesThatNoMachineHolds) {
+  const Tensor x = random_tensor({1, 1, 64, 64});
+  for (const double scale : {1e4, 1e30}) {
+    for (const std::string mode : {"nearest", "linear", "cubic"}) {
+      Recipe recipe;
+      recipe.mode = mode;
+      const Graph graph = one_node("Resize", 13, attributes_of(recipe), 3);
+      const Tensors in{x, Tensor(), scales_tensor({1, 1, scale, scale})};
+      EXPECT_THROW(graph.nodes()[0].spec->forward(graph.nodes()[0], in), Error) << mode;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace limn::testing

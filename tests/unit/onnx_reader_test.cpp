@@ -290,5 +290,19 @@ TEST(OnnxReader, NanAndInfinityInWeightsAreNamed) {
   EXPECT_NO_THROW(read(build(3.4e38f, "MatMul")));
 }
 
+TEST(OnnxReader, IntegersAreNoWeights) {
+  const auto build = [](const std::string& op, const std::string& data) {
+    OnnxBuilder result;
+    result.nodes = {node_proto(op, {data, "w"}, {"y"})};
+    result.initializers = {raw_tensor("w", {2, 2}, 7, bytes_of<std::int64_t>({1, 2, 3, 4}))};
+    return result;
+  };
+  for (const char* op : {"Conv", "Gemm", "MatMul"}) {
+    expect_error(ErrorCode::BadModel, "is int64", [&] { read(build(op, "x")); });
+  }
+  EXPECT_NO_THROW(read(build("MatMul", "w"))) << "arithmetic on sizes";
+  EXPECT_NO_THROW(read(build("Add", "x")));
+}
+
 }  // namespace
 }  // namespace limn

@@ -521,6 +521,46 @@ TEST(FoldShapes, AStaleBatchOfAnInnerValueIsNotBelieved) {
   EXPECT_EQ(ops_of(fold_constants(build.draft())), "Relu Shape");
 }
 
+TEST(SingleInput, UnusedInputsVanishAndOthersAreNamed) {
+  DraftBuilder build;
+  build.input("unused", {1});
+  const auto x = build.input("x", {1, 3}), y = build.input("y", {1, 3});
+  build.output(build.node("Relu", {x}));
+  const Draft one = single_input(build.draft());
+  ASSERT_EQ(one.inputs.size(), 1u);
+  EXPECT_EQ(one.inputs[0].name, "x");
+  build.output(build.node("Relu", {y}));
+  try {
+    single_input(build.draft());
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Unsupported);
+    EXPECT_NE(std::string(error.what()).find("2 inputs, \"x\", \"y\""), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(SingleInput, IntegersAreRefusedByTheirType) {
+  for (const auto& [type, name] : {std::pair{at::kLong, "int64"}, std::pair{at::kBool, "bool"}}) {
+    DraftBuilder build;
+    build.output(build.node("Relu", {build.input("ids", {1, 3})}));
+    build.draft().inputs[0].dtype = type;
+    try {
+      single_input(build.draft());
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::Unsupported);
+      EXPECT_NE(std::string(error.what()).find(std::string("\"ids\" is ") + name),
+                std::string::npos)
+          << error.what();
+    }
+  }
+  DraftBuilder half;
+  half.output(half.node("Relu", {half.input("x", {1, 3})}));
+  half.draft().inputs[0].dtype = at::kHalf;
+  EXPECT_NO_THROW(single_input(half.draft()));
+}
+
 TEST(ImportPasses, WeightsFromConstantOfShapeBecomeConstants) {
   for (const char* name : {"squeezenet", "resnet50", "shufflenet"}) {
     const std::string path = concat("data/models/onnx_light/light_", name, ".onnx");
