@@ -2,7 +2,8 @@
 //   Gelu       x (1 + erf(x / sqrt 2)) / 2,  x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
 //   SiLU       x sigmoid(x)
 //   HardSwish  x hardsigmoid(x) with 1/6 and 1/2,  x clip(x + 3, 0, 6) / 6
-// in any order and association of the factors.
+// in any order and association of the factors. clip(x + 3, 0, 6) / 6 alone becomes HardSigmoid, so
+// that rules see a gate.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@ class GatedMatcher {
   std::string gelu_form(const std::string& value, const std::string& x) const;
   bool is_shifted_clip(const std::string& value, const std::string& x) const;
   bool is_hard_sigmoid(const std::string& value, const std::string& x) const;
+  bool match_hard_sigmoid(DraftNode& last) const;
 
   const Pattern& pattern_;
 };
@@ -186,6 +188,25 @@ bool GatedMatcher::match_with(DraftNode& last, const std::string& x) const {
   return sigmoid && input_of(*sigmoid, 0) == x && become("SiLU", 1);
 }
 
+bool GatedMatcher::match_hard_sigmoid(DraftNode& last) const {
+  Product product;
+  multiply_out(last.outputs[0], "", 1, true, product);
+  if (product.others.size() != 1 || !about(product.factor, 1.0 / 6)) return false;
+  const DraftNode* clip = pattern_.producer(product.others[0], {"Clip"});
+  const DraftNode* sum = clip ? pattern_.producer(input_of(*clip, 0), {"Add"}) : nullptr;
+  if (!sum || sum->inputs.size() != 2) return false;
+  for (const std::string x : sum->inputs) {
+    if (pattern_.is_constant(x) || !is_shifted_clip(product.others[0], x)) continue;
+    last.op = "HardSigmoid";
+    last.attributes = {};
+    last.attributes.set("alpha", 1.0 / 6);
+    last.attributes.set("beta", 0.5);
+    last.inputs = {x};
+    return true;
+  }
+  return false;
+}
+
 void GatedMatcher::match(DraftNode& last) const {
   if (!last.domain.empty() || last.outputs.size() != 1 || last.outputs[0].empty()) return;
   if (last.op != "Mul" && last.op != "Div") return;
@@ -195,6 +216,7 @@ void GatedMatcher::match(DraftNode& last) const {
   for (const auto& x : names) {
     if (match_with(last, x)) return;
   }
+  match_hard_sigmoid(last);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "limn/method.h"
 #include "limn/shapes.h"
 #include "limn/sidecar.h"
 #include "support/support.h"
@@ -116,6 +117,26 @@ TEST(DemoModels, SeeBothObjectsOfEachDemoPicture) {
       const Tensor top = std::get<1>(logits_of(model, x)[0].topk(2));
       EXPECT_TRUE(scene.holds(top[0].item<int>())) << name;
       EXPECT_TRUE(scene.holds(top[1].item<int>())) << name;
+    }
+  }
+}
+
+/// The last convolution block's end: behind its norm, residual add and activation, before pooling.
+TEST(DemoModels, CamMethodsReadTheLastConvolutionBlock) {
+  for (const auto& [name, node, pooled_by] :
+       {std::tuple{"vgg", "features.16", "GlobalAveragePool"},
+        {"resnet", "layer4", "GlobalAveragePool"},
+        {"densenet", "features.relu5", "GlobalAveragePool"}}) {
+    SCOPED_TRACE(name);
+    const Model model = demo(name);
+    const Graph& graph = model.graph();
+    for (const char* spec : {"grad-cam", "layer-cam"}) {
+      const Explanation one = make_method(spec)->explain(model, at::zeros({1, 3, 96, 96}));
+      const Value& layer = graph.value(graph.at(one.layer));
+      EXPECT_EQ(graph.node(layer.producer).name, node) << spec;
+      EXPECT_EQ(graph.node(layer.producer).op, "Relu") << spec;
+      ASSERT_EQ(layer.consumers.size(), 1u) << spec;
+      EXPECT_EQ(graph.node(layer.consumers.front()).op, pooled_by) << spec;
     }
   }
 }

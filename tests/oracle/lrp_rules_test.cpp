@@ -98,6 +98,15 @@ std::vector<double> to_vector(const Tensor& t) {
   return {data, data + flat_t.numel()};
 }
 
+/// Operators without weights are w A with the number w = 1: rules that replace weights replace that
+/// 1 by itself and keep A.
+std::vector<double> of_one_weight(const Matrix& a, double e) {
+  return redistribute(
+      a, e, [&](auto j, auto k) { return a.m[k][j]; }, [](auto) { return 0.0; });
+}
+
+enum class Which { All, Weighted, Pools };
+
 struct Layer {
   std::string name;
   Draft draft;
@@ -150,6 +159,15 @@ std::vector<Layer> layers(bool relu) {
   grouped.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
   Attributes gemm;
   gemm.set("transB", std::int64_t{1});
+  Attributes transposed;
+  transposed.set("strides", std::vector<std::int64_t>{2, 1});
+  transposed.set("pads", std::vector<std::int64_t>{1, 0, 0, 1});
+  transposed.set("output_padding", std::vector<std::int64_t>{1, 0});
+  Attributes mean;
+  mean.set("axes", std::vector<std::int64_t>{2});
+  mean.set("keepdims", std::int64_t{0});
+  Attributes resize;
+  resize.set("mode", std::string("linear"));
   Attributes pool;
   pool.set("kernel_shape", std::vector<std::int64_t>{2, 2});
   pool.set("strides", std::vector<std::int64_t>{2, 2});
@@ -161,14 +179,27 @@ std::vector<Layer> layers(bool relu) {
       {"Gemm", layer_draft("Gemm", gemm, {random({3, 7}), random({3})}, relu), {2, 7}},
       {"MatMul", layer_draft("MatMul", {}, {random({7, 3})}, relu), {2, 7}},
       {"AveragePool", layer_draft("AveragePool", pool, {}, relu), {1, 2, 4, 4}},
+      {"ConvTranspose",
+       layer_draft("ConvTranspose", transposed, {random({3, 2, 3, 2}), random({2})}, relu),
+       {2, 3, 3, 4}},
+      {"GlobalAveragePool", layer_draft("GlobalAveragePool", {}, {}, relu), {2, 3, 3, 4}},
+      {"ReduceMean", layer_draft("ReduceMean", mean, {}, relu), {2, 3, 4, 2}},
+      {"Resize",
+       layer_draft("Resize", resize, {at::empty({0}), at::tensor({1.0, 1.0, 1.5, 2.0})}, relu),
+       {2, 2, 4, 3}},
+      {"BatchNormalization",
+       layer_draft("BatchNormalization", {},
+                   {random({3}), random({3}), random({3}), random({3}).abs() + 0.5}, relu),
+       {2, 3, 3, 2}},
   };
 }
 
 /// Runs the rule on the layer and the formula on each sample's matrix form; compares.
-void check(const Rule& rule, const Formula& formula, bool weighted_only = false) {
+void check(const Rule& rule, const Formula& formula, Which which = Which::All) {
   for (bool relu : {false, true}) {
     for (const auto& layer : layers(relu)) {
-      if (weighted_only && layer.name == "AveragePool") continue;
+      const bool weighted = layer.draft.constants.contains("w0") && layer.name != "Resize";
+      if (which != Which::All && weighted != (which == Which::Weighted)) continue;
       SCOPED_TRACE(rule.name + " on " + layer.name + (relu ? " behind ReLU" : ""));
       const Model model = Model(Graph(layer.draft)).to(at::kDouble);
       const Tensor x = at::randn(layer.x_shape, at::TensorOptions(at::kDouble));
@@ -234,10 +265,13 @@ TEST(LrpRules, MatchTheirMatrixForm) {
 
 TEST(LrpRules, WeightRulesMatchTheirMatrixForm) {
   at::manual_seed(4);
-  check(
-      wsquare_rule(1e-6), [](const Matrix& a) { return wsquare(a, 1e-6); }, true);
-  check(
-      flat_rule(1e-6), [](const Matrix& a) { return flat(a, 1e-6); }, true);
+  const auto square = [](const Matrix& a) { return wsquare(a, 1e-6); };
+  const auto equal = [](const Matrix& a) { return flat(a, 1e-6); };
+  const auto one = [](const Matrix& a) { return of_one_weight(a, 1e-6); };
+  check(wsquare_rule(1e-6), square, Which::Weighted);
+  check(flat_rule(1e-6), equal, Which::Weighted);
+  check(wsquare_rule(1e-6), one, Which::Pools);
+  check(flat_rule(1e-6), one, Which::Pools);
 }
 
 TEST(LrpRules, GradientIsTheTransposedJacobian) {

@@ -235,6 +235,40 @@ TEST(Resize, OneAndThreeSpatialAxes) {
   }
 }
 
+/// Opset 11 brought the coordinate modes and an obligatory roi; 13 made roi and scales optional.
+TEST(Resize, Opsets11And12ReadScalesOrSizes) {
+  at::manual_seed(47);
+  const Tensor x = random_tensor({2, 1, 4, 5});
+  const Line scale{1, 1, 2.5, 0.8}, region{0, 0, 0.25, 0, 1, 1, 0.75, 1};
+  const Sizes out{2, 1, 10, 4};
+  for (const int opset : {11, 12}) {
+    for (const std::string& coordinate : kCoordinates) {
+      // Of opset 19.
+      if (coordinate == "half_pixel_symmetric") continue;
+      for (const std::string mode : {"nearest", "linear", "cubic"}) {
+        if (coordinate == "tf_half_pixel_for_nn" && mode != "nearest") continue;
+        SCOPED_TRACE(concat("opset ", opset, " ", mode, " ", coordinate));
+        Recipe recipe;
+        recipe.mode = mode;
+        recipe.coordinate = coordinate;
+        recipe.outside = 0.5;
+        Attributes attributes = attributes_of(recipe);
+        attributes.erase("antialias");
+        const Tensor want = resize_loop(recipe, x, out, scale, region);
+        const Graph by_scales = one_node("Resize", opset, attributes, 3),
+                    by_sizes = one_node("Resize", opset, attributes, 4);
+        const Tensors scaled{x, scales_tensor(region), scales_tensor(scale)},
+            sized{x, scales_tensor(region), scales_tensor({}), sizes_tensor(out)};
+        for (const auto& [graph, in] : {std::pair{&by_scales, &scaled}, {&by_sizes, &sized}}) {
+          const Node& node = graph->nodes()[0];
+          EXPECT_LT(relative_error(node.spec->forward(node, *in)[0], want), kExact);
+          expect_view(node, *in, 0);
+        }
+      }
+    }
+  }
+}
+
 TEST(Upsample, OldFormsReadScalesAndUseAsymmetricPositions) {
   at::manual_seed(46);
   const Tensor x = random_tensor({2, 2, 3, 4});

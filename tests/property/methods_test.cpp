@@ -24,6 +24,8 @@ std::vector<std::string> contrastive_specs() {
           "lrp(composite=epsilon-plus, contrast=dual)"};
 }
 
+bool all_zero(const Tensor& map) { return map.abs().max().item<double>() == 0; }
+
 /// One spec per method, and the composites of LRP, which are methods of their own in all but name.
 std::vector<std::string> specs() {
   std::vector<std::string> all = testing::quick_specs();
@@ -54,8 +56,9 @@ RC_GTEST_PROP(Methods, BatchEqualsSingles, ()) {
     const Explanation batch = method->explain(model, x, Target::of_class(2));
     for (std::int64_t n = 0; n < 3; ++n) {
       const Explanation single = method->explain(model, x.slice(0, n, n + 1), Target::of_class(2));
-      const double error = relative_error(batch.relevance.slice(0, n, n + 1), single.relevance);
-      if (batch.relevance.abs().max().item<double>() == 0) continue;
+      const Tensor own = batch.relevance.slice(0, n, n + 1);
+      if (all_zero(own) && all_zero(single.relevance)) continue;
+      const double error = relative_error(own, single.relevance);
       RC_LOG() << spec << ": " << error;
       RC_ASSERT(error <= 1e-12);
     }
@@ -77,7 +80,7 @@ RC_GTEST_PROP(Methods, SeveralTargetsEqualOneByOne, ()) {
                                                .first = "",
                                                .second = ""});
       RC_ASSERT(one.classes == all[k].classes);
-      if (one.relevance.abs().max().item<double>() == 0) continue;
+      if (all_zero(one.relevance) && all_zero(all[k].relevance)) continue;
       RC_LOG() << spec;
       RC_ASSERT(relative_error(all[k].relevance, one.relevance) <= 1e-12);
     }
@@ -103,7 +106,7 @@ RC_GTEST_PROP(Methods, FlippingTheWorldFlipsTheMap, ()) {
     if (!method->info().deterministic || spec == "center") continue;
     const Tensor map = method->explain(model, x, Target::of_class(1)).relevance;
     const Tensor mirrored = method->explain(flipped, x.flip({3}), Target::of_class(1)).relevance;
-    if (map.abs().max().item<double>() == 0) continue;
+    if (all_zero(map) && all_zero(mirrored)) continue;
     RC_LOG() << spec;
     RC_ASSERT(relative_error(mirrored.flip({3}), map) <= 1e-9);
   }
@@ -150,9 +153,11 @@ RC_GTEST_PROP(Methods, EpsilonPlusConservesWithoutBias, ()) {
   const Model model = double_model(random_graph(seed, options));
   const Explanation one =
       make_method("lrp(composite=epsilon-plus)")->explain(model, random_input(seed, 1));
+  RC_LOG() << "gap " << one.gap.max().item<double>();
   // What a rule cannot hand on (no positive contribution at all) is lost: only then is there a gap.
   RC_PRE(one.score.abs().min().item<double>() > 1e-3);
-  RC_ASSERT(one.gap.max().item<double>() < 0.5);
+  // Among four more seeds of 300 networks 0.0485 was the largest; with seed 1 it is 5.2e-6.
+  RC_ASSERT(one.gap.max().item<double>() < 0.1);
 }
 
 /// A word of the notes, or "".
@@ -230,7 +235,7 @@ RC_GTEST_PROP(Methods, PermutingClassesPermutesMaps, ()) {
       const Tensor map =
           method->explain(model, x, Target::of_class(order[k].item<std::int64_t>())).relevance;
       const Tensor other = method->explain(permuted, x, Target::of_class(k)).relevance;
-      if (map.abs().max().item<double>() == 0) continue;
+      if (all_zero(map) && all_zero(other)) continue;
       RC_LOG() << spec;
       RC_ASSERT(relative_error(other, map) <= 1e-9);
     }
@@ -333,7 +338,7 @@ RC_GTEST_PROP(Relevance, ScalingTheSeedScalesTheMapOfRap, ()) {
   const Tensor map = make_method("rap")->explain(model, x, Target::top1(), options).relevance;
   options.start = 3 * options.start;
   const Tensor tripled = make_method("rap")->explain(model, x, Target::top1(), options).relevance;
-  if (map.abs().max().item<double>() == 0) return;
+  if (all_zero(map) && all_zero(tripled)) return;
   RC_ASSERT(relative_error(tripled, 3 * map) <= 1e-9);
 }
 

@@ -259,6 +259,29 @@ TEST(FuseHardSwish, EverySpelling) {
   }
 }
 
+TEST(FuseHardSigmoid, ShiftedClipOverSix) {
+  for (const bool divides : {false, true}) {
+    DraftBuilder build;
+    const auto x = build.node("Relu", {build.input("x")});
+    const auto shifted = build.node("Add", {build.number(3), x});
+    const auto clip = build.node("Clip", {shifted, build.number(0), build.number(6)});
+    build.output(divides ? build.node("Div", {clip, build.number(6)})
+                         : build.node("Mul", {build.number(1.0 / 6), clip}));
+    check(build, 4 * at::randn({3, 4}), "Relu HardSigmoid");
+  }
+}
+
+TEST(FuseHardSigmoid, OtherBoundsStay) {
+  for (const auto& [shift, high, divisor] :
+       {std::tuple{2.5, 6.0, 6.0}, {3.0, 5.0, 6.0}, {3.0, 6.0, 5.0}}) {
+    DraftBuilder build;
+    const auto shifted = build.node("Add", {build.input("x"), build.number(shift)});
+    const auto clip = build.node("Clip", {shifted, build.number(0), build.number(high)});
+    build.output(build.node("Div", {clip, build.number(divisor)}));
+    EXPECT_EQ(ops_of(fuse(build.draft())), "Add Clip Div");
+  }
+}
+
 TEST(FuseHardSwish, TheDefaultHardSigmoidStays) {
   DraftBuilder build;
   const auto x = build.input("x");
