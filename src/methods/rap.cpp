@@ -239,11 +239,7 @@ std::vector<Explanation> explain(const RapOptions& o, const Call& call) {
   auto all = pass.explanations(call, pass.walk_from(call, book, seeds, {at}), at, info());
   for (auto& one : all) {
     if (call.options.start.defined() || call.options.score != ScoreKind::Logit) one.gap = Tensor();
-    if (one.score.le(0).any().item<bool>()) {
-      one.notes.push_back(
-          "the score is not above zero: the map tells what keeps it down, and "
-          "red does not speak for the class; explain a class that is predicted");
-    }
+    note_unpredicted(one, "the map tells what keeps it down, and red does not speak for the class");
   }
   return all;
 }
