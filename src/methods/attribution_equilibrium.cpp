@@ -129,24 +129,10 @@ struct Blocks {
   }
 };
 
-/// The largest share of a layer's mass that found no unit to go to.
-struct Lost {
-  double share = 0;
-  std::string node;
-
-  /// `missing` and `mass` [S, N].
-  void see(const Node& at, const Tensor& missing, const Tensor& mass) {
-    const double here = safe_divide(missing.abs(), mass).max().item<double>();
-    if (here <= share) return;
-    share = here;
-    node = at.name;
-  }
-};
-
 /// One layer; pointwise layers take neither ratio nor tax. `rescaled`: sum |R| leaves as it came.
 /// What meets the same |w| goes through it at once: x and [x > 0], then all three quotients.
 Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise, bool rescaled,
-                Lost& lost) {
+                LostMass& lost) {
   const auto view = step.view();
   const WeightParts parts(step, *view);
   const Tensor& x = step.x();
@@ -175,7 +161,7 @@ Tensor balanced(const Step& step, const Tensor& r, double ratio, bool pointwise,
 }
 
 RuleBook book_for(const EquilibriumOptions& o, const Call& call, const Blocks& blocks,
-                  const std::shared_ptr<Lost>& lost) {
+                  const std::shared_ptr<LostMass>& lost) {
   const Rule layer{"equilibrium", [o, blocks, lost](const Step& step, const Tensors& r_out) {
                      static const Rule box = image_box_rule(0);
                      const Tensor& r = r_out.front();
@@ -232,7 +218,7 @@ std::vector<Explanation> explain(const EquilibriumOptions& o, const Call& call) 
   if (!o.layer.empty()) needed.push_back(o.layer);
   const Pass pass(call, o.reference ? BatchNorm::Keep : BatchNorm::Fold, needed);
   const Graph& graph = pass.model.graph();
-  const auto lost = std::make_shared<Lost>();
+  const auto lost = std::make_shared<LostMass>();
   const RuleBook book = book_for(o, call, Blocks(graph, Facts(graph, pass.model.logits())), lost);
   const ValueId at = pass.model.input();
   if (call.options.start.defined()) {
@@ -252,12 +238,15 @@ std::vector<Explanation> explain(const EquilibriumOptions& o, const Call& call) 
       all[s].notes.push_back("the start at layer \"" + all[s].layer +
                              "\" has one sign only: the missing sign contributes nothing");
     }
+    note_unpredicted(all[s],
+                     "every layer restores the mass that speaks for it, as if the class were seen");
     if (highest.le(0).any().item<bool>()) {
       all[s].notes.push_back(no_evidence_at(all[s].layer));
     }
-    if (lost->share > 0.01) {
-      all[s].notes.push_back(concat("up to ", std::round(100 * lost->share),
-                                    " % of a layer's mass (\"", lost->node,
+    const LostMass::Share share = lost->of(s);
+    if (share.share > 0.01) {
+      all[s].notes.push_back(concat("up to ", percent(share.share), " of a layer's mass (\"",
+                                    share.node,
                                     "\") found no active, or no inactive, input and is lost"));
     }
   }

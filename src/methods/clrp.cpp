@@ -103,8 +103,12 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
   if (clamp) difference = flavor == "gu" ? displayed(difference) : difference.clamp_min(0);
   map = difference;
   auto all = pass.explanations(call, both.target, pass.model.input(), info());
+  const char* const shows = flavor == "wjnam"
+                                ? "the map starts from y_t, and red does not speak for the class"
+                                : "the map starts from |y_t| and looks as if the class were seen";
   for (std::size_t s = 0; s < all.size(); ++s) {
     all[s].is_signed = !clamp;
+    note_unpredicted(all[s], shows);
     all[s].notes.insert(all[s].notes.end(), notes[s].begin(), notes[s].end());
   }
   return all;

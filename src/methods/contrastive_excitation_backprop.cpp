@@ -71,6 +71,7 @@ std::vector<Explanation> explain(const ExcitationOptions& o, const Call& call) {
   for (std::size_t s = 0; s < all.size(); ++s) {
     const auto seed = static_cast<std::int64_t>(s);
     note_masses(all[s], top.target[seed], top.dual[seed]);
+    note_unpredicted(all[s], "the map tells where it is least unlike the class");
   }
   return all;
 }

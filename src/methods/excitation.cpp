@@ -6,17 +6,6 @@
 #include "rules/excitation_book.h"
 
 namespace limn {
-namespace {
-
-std::string percent(double share) {
-  std::ostringstream text;
-  text.precision(3);
-  text << 100 * share << " %";
-  return text.str();
-}
-
-}  // namespace
-
 Fields excitation_fields(ExcitationOptions& o, bool contrastive) {
   Fields fields = {
       choice_field("flavor", o.flavor, {"limn", "torchray", "zennit"}, "whose excitation backprop"),

@@ -39,6 +39,7 @@ std::vector<Explanation> explain(const ExcitationOptions& o, const Call& call) {
     if (o.flavor == "limn") {
       note_lost_mass(all[s], pass, seeds[static_cast<std::int64_t>(s)], at);
     }
+    note_unpredicted(all[s], "the map tells where what little excites the class lies");
   }
   return all;
 }

@@ -233,6 +233,11 @@ std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
     if (o.flavor == "limn" && o.composite == "auto") {
       one.notes.push_back("composite " + choice.composite + ": " + choice.why);
     }
+    if (contrastive) {
+      note_unpredicted(one, o.seed == "score"
+                                ? "the map starts from it, and red does not speak for the class"
+                                : "the map starts from 1 and looks as if the class were seen");
+    }
     if (o.contrast != "none" && !contrastive) one.notes.push_back(kNoContrastOfStart);
     one.notes.insert(one.notes.end(), notes[s].begin(), notes[s].end());
   }

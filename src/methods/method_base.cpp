@@ -2,6 +2,7 @@
 #include "methods/method_base.h"
 
 #include <cmath>
+#include <sstream>
 
 namespace limn {
 namespace {
@@ -128,6 +129,13 @@ std::vector<Explanation> Pass::explanations(const Call& call, const WalkResult& 
   return all;
 }
 
+std::string percent(double share) {
+  std::ostringstream text;
+  text.precision(3);
+  text << 100 * share << " %";
+  return text.str();
+}
+
 void refuse_detector(const Model& model) {
   if (!model.is_detector()) return;
   fail(ErrorCode::Unsupported,
@@ -148,14 +156,24 @@ void note_fallbacks(Explanation& explanation, const WalkResult& result) {
                                      result.fallbacks.front(), "\""));
 }
 
+void note_unpredicted(Explanation& explanation, std::string_view shows) {
+  if (!explanation.score.le(0).any().item<bool>()) return;
+  explanation.notes.push_back(
+      concat("the score is not above zero: ", shows,
+             "; explain a class that is predicted, or a margin (margin:A-B) that is positive"));
+}
+
 void note_degenerate(Explanation& explanation) {
   const Tensor& r = explanation.relevance;
   const double low = r.min().item<double>(), high = r.max().item<double>();
   if (low == high) {
-    explanation.notes.push_back(low == 0 ? "the map is zero everywhere: it shows nothing"
-                                         : concat("the map is constant: ", low));
+    explanation.notes.push_back(
+        concat(low == 0 ? "the map is zero everywhere: it shows nothing"
+                        : concat("the map is constant (", low, "): it tells no place from another"),
+               "; try another target, another layer where the method takes one, or a method that "
+               "needs no active units, as gradient or occlusion"));
   } else if (explanation.is_signed && high <= 0) {
-    explanation.notes.push_back("nothing speaks for the target: all relevance is negative");
+    explanation.notes.emplace_back("nothing speaks for the target: all relevance is negative");
   }
 }
 

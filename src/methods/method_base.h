@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -108,12 +109,16 @@ struct Pass {
 
 /// The probability [N] of an objective's class.
 Tensor probability_of(const Pass& pass, const Objective& objective);
+/// "12.5 %", three digits.
+std::string percent(double share);
 /// Throws Unsupported on a detector, whose output has no classes of the whole picture.
 void refuse_detector(const Model& model);
 /// Fills `gap` from relevance and score, for methods that conserve.
 void measure_gap(Explanation& explanation);
 /// Says how many nodes had no rule and used the gradient.
 void note_fallbacks(Explanation& explanation, const WalkResult& result);
+/// Where a score is not above zero, what the map then `shows` and what to explain instead.
+void note_unpredicted(Explanation& explanation, std::string_view shows);
 /// Says in words what a map that is constant or has one sign only cannot show.
 void note_degenerate(Explanation& explanation);
 

@@ -173,16 +173,20 @@ Tensors entry(const Step& step, const Tensor& seeds, const RapOptions& o) {
     one_hot.select(1, t).fill_(1);
     const Tensor w = view->pull_x(one_hot, view->weight());
     const Tensor w_plus = w.clamp_min(0), w_minus = w.clamp_max(0);
-    const Tensor positive = total(x_plus * w_plus + x_minus * w_minus);
-    const Tensor negative = total(x_plus * w_minus + x_minus * w_plus);
+    const Tensor up = x_plus * w_plus + x_minus * w_minus;
+    const Tensor down = x_plus * w_minus + x_minus * w_plus;
+    const Tensor positive = total(up), negative = total(down);
     std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
     shape[0] = x.size(0);
     const Tensor b = bias.select(1, t).reshape(shape);
     const Tensor for_plus = b * safe_divide(positive, positive + negative);
     const Tensor for_minus = b * safe_divide(negative, positive + negative);
     Tensor c = x * w;
-    c = c + x_plus * w_plus * safe_divide(for_plus, total(x_plus * w_plus)) +
-        x_plus * w_minus * safe_divide(for_minus, total(x_plus * w_minus));
+    // The authors hand the bias to active inputs alone, and lose it where there are none.
+    const Tensor gains = o.reference ? x_plus * w_plus : up;
+    const Tensor losses = o.reference ? x_plus * w_minus : down;
+    c = c + gains * safe_divide(for_plus, total(gains)) +
+        losses * safe_divide(for_minus, total(losses));
     if (o.redistribute) c = c.abs() * safe_divide(total(c), total(c.abs()));
     std::vector<std::int64_t> per_seed = shape;
     per_seed.insert(per_seed.begin(), seeds.size(0));
@@ -239,11 +243,7 @@ std::vector<Explanation> explain(const RapOptions& o, const Call& call) {
   auto all = pass.explanations(call, pass.walk_from(call, book, seeds, {at}), at, info());
   for (auto& one : all) {
     if (call.options.start.defined() || call.options.score != ScoreKind::Logit) one.gap = Tensor();
-    if (one.score.le(0).any().item<bool>()) {
-      one.notes.push_back(
-          "the score is not above zero: the map tells what keeps it down, and "
-          "red does not speak for the class; explain a class that is predicted");
-    }
+    note_unpredicted(one, "the map tells what keeps it down, and red does not speak for the class");
   }
   return all;
 }

@@ -1,6 +1,8 @@
 // See relevance_base.h.
 #include "methods/relevance_base.h"
 
+#include <algorithm>
+
 #include "rules/basic_rules.h"
 #include "rules/composites.h"
 #include "rules/lrp_rules.h"
@@ -88,15 +90,17 @@ std::string no_evidence_at(const std::string& layer) {
                 "\" speaks for the target; explain a class that is predicted, or use lrp");
 }
 
-void note_lost(Explanation& explanation, const Tensor& expected) {
-  const Tensor sum = explanation.relevance.to(at::kDouble).flatten(1).sum(1).cpu();
-  const Tensor wanted = expected.to(at::kDouble).cpu();
-  const Tensor missing = (sum - wanted).abs() / wanted.abs().clamp_min(1e-12);
-  const auto worst = missing.argmax().item<std::int64_t>();
-  if (missing[worst].item<double>() <= 0.01) return;
-  explanation.notes.push_back(concat("the map sums to ", sum[worst].item<double>(),
-                                     " where relevance started with ", wanted[worst].item<double>(),
-                                     ": the rest fell on units without any active input"));
+void LostMass::see(const Node& at, const Tensor& missing, const Tensor& mass) {
+  const Tensor worst = safe_divide(missing.abs(), mass).amax(1).cpu();
+  shares_.resize(std::max(shares_.size(), static_cast<std::size_t>(worst.size(0))));
+  for (std::size_t s = 0; s < shares_.size(); ++s) {
+    const double here = worst[static_cast<std::int64_t>(s)].item<double>();
+    if (here > shares_[s].share) shares_[s] = {here, at.name};
+  }
+}
+
+LostMass::Share LostMass::of(std::size_t target) const {
+  return target < shares_.size() ? shares_[target] : Share{};
 }
 
 }  // namespace limn

@@ -30,7 +30,19 @@ WalkResult walk_down(const Pass& pass, const Call& call, const RuleBook& book, V
 /// That a gradient-activation map has nothing above zero, in words.
 std::string no_evidence_at(const std::string& layer);
 
-/// Says in words where the map's sum misses `expected` [N] by over one percent.
-void note_lost(Explanation& explanation, const Tensor& expected);
+/// Per target the largest share of a layer's mass that found no unit to go to, and that layer.
+class LostMass {
+ public:
+  struct Share {
+    double share = 0;
+    std::string node;
+  };
+  /// `missing` and `mass` [S, N].
+  void see(const Node& at, const Tensor& missing, const Tensor& mass);
+  Share of(std::size_t target) const;
+
+ private:
+  std::vector<Share> shares_;
+};
 
 }  // namespace limn

@@ -69,6 +69,7 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
   auto all = pass.explanations(call, both.target, pass.model.input(), info());
   for (std::size_t s = 0; s < all.size(); ++s) {
     all[s].notes.insert(all[s].notes.end(), notes[s].begin(), notes[s].end());
+    note_unpredicted(all[s], "the map starts from 1 and looks as if the class were seen");
     if (pass.model.output_kind() == OutputKind::MultiLabel) {
       all[s].notes.emplace_back(
           "the model is multi-label (sigmoid); SGLRP starts from the softmax of its logits all the "

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <numeric>
 
 namespace limn {
@@ -285,6 +286,29 @@ Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, co
                });
   });
   return out;
+}
+
+Tensor mass_on_zero(const Tensor& r, const Tensor& z) {
+  if (!same_layout(r, z) || !in_runs(r)) {
+    return r.abs().masked_fill(z.ne(0), 0).flatten(2).sum(2, false, at::kDouble);
+  }
+  const std::int64_t batch = r.size(1), samples = r.size(0) * batch, size = r.numel() / samples;
+  const std::int64_t pieces = (size + kGrain - 1) / kGrain;
+  Tensor parts = at::zeros({r.size(0), batch, pieces}, at::kDouble);
+  double* sums = parts.data_ptr<double>();
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "mass_on_zero", [&] {
+    const scalar_t *from = r.data_ptr<scalar_t>(), *by = z.data_ptr<scalar_t>();
+    for_pieces(samples, size,
+               [&](std::int64_t p, std::int64_t sample, std::int64_t begin, std::int64_t end) {
+                 const scalar_t *values = from + sample * size, *zs = by + sample % batch * size;
+                 double sum = 0;
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   if (zs[i] == 0) sum += std::abs(static_cast<double>(values[i]));
+                 }
+                 sums[p] = sum;
+               });
+  });
+  return parts.sum(2);
 }
 
 Tensor rectified_and_active(const Tensor& x) {

@@ -22,6 +22,53 @@ TEST_F(Commands, CompareDrawsOneGrid) {
   EXPECT_EQ(limn({"compare", model(), picture(), "-o", file}).code, 7) << "it exists";
 }
 
+TEST_F(Commands, OverlapMeasuresEachPairOfTargets) {
+  const std::string file = folder_ / "overlap.png";
+  const std::vector<std::string> arguments = {"overlap", model(), picture(), "--targets", "0,1,2",
+                                              "-m",      "lrp",   "-m",      "rsp",       "-o"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), more.begin(), more.end());
+    return limn(all);
+  };
+  const auto table = with({file});
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("IoU+"), std::string::npos) << table.out;
+  // A heading, three pairs of two methods, the file.
+  EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 8) << table.out;
+  const Picture grid = read_picture(file);
+  EXPECT_GT(grid.width(), 300) << "the picture and two maps";
+  EXPECT_GT(grid.height(), 250) << "three targets";
+  EXPECT_EQ(with({file}).code, 7) << "it exists";
+
+  const auto result = with({folder_ / "again.png", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::istringstream lines(result.out);
+  std::string line;
+  std::vector<std::string> methods;
+  while (std::getline(lines, line)) {
+    const Json json = Json::parse(line);
+    ASSERT_EQ(json.size(), 5u) << line;
+    methods.push_back(json["method"]);
+    EXPECT_NE(json["first"], json["second"]);
+    EXPECT_GE(json["positive_iou"].get<double>(), 0);
+    EXPECT_LE(json["positive_iou"].get<double>(), 1);
+    EXPECT_LE(std::abs(json["rank_correlation"].get<double>()), 1 + 1e-9);
+  }
+  EXPECT_EQ(methods, (std::vector<std::string>{"lrp", "lrp", "lrp", "rsp", "rsp", "rsp"}));
+}
+
+TEST_F(Commands, OverlapNeedsTwoTargetsAndAPngName) {
+  const std::string file = folder_ / "overlap.png";
+  const auto one = limn({"overlap", model(), picture(), "--targets", "1", "-o", file});
+  EXPECT_NE(one.code, 0);
+  EXPECT_NE(one.err.find("at least two targets"), std::string::npos) << one.err;
+  EXPECT_EQ(one.out, "");
+  EXPECT_FALSE(std::filesystem::exists(file));
+  const auto name = limn({"overlap", model(), picture(), "-o", "overlap.jpg"});
+  EXPECT_NE(name.err.find("ends in .png"), std::string::npos) << name.err;
+}
+
 TEST_F(Commands, InspectNamesShapesKindsAndRules) {
   const auto text = limn({"inspect", model()});
   ASSERT_EQ(text.code, 0) << text.err;

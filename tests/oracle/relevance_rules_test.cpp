@@ -17,7 +17,14 @@ struct Layer {
   Attributes attributes;
   std::vector<std::int64_t> weight, x;
   bool pointwise = false;
+  std::string op = "Conv";
 };
+
+Attributes transposed() {
+  Attributes attributes;
+  attributes.set("transB", std::int64_t{1});
+  return attributes;
+}
 
 Attributes geometry(std::int64_t stride, std::vector<std::int64_t> pads,
                     std::vector<std::int64_t> dilations = {1, 1}, std::int64_t group = 1) {
@@ -36,10 +43,12 @@ std::vector<Layer> layers() {
           {"1x3", geometry(1, {0, 1, 0, 1}), {3, 2, 1, 3}, {1, 2, 4, 5}},
           {"asymmetric pads", geometry(1, {0, 1, 2, 0}), {2, 2, 3, 2}, {1, 2, 4, 4}},
           {"dilated", geometry(1, {2, 2, 2, 2}, {2, 2}), {2, 2, 3, 3}, {1, 2, 5, 5}},
-          {"grouped", geometry(1, {1, 1, 1, 1}, {1, 1}, 2), {4, 1, 3, 3}, {1, 2, 4, 4}}};
+          {"grouped", geometry(1, {1, 1, 1, 1}, {1, 1}, 2), {4, 1, 3, 3}, {1, 2, 4, 4}},
+          {"depthwise", geometry(1, {1, 1, 1, 1}, {1, 1}, 3), {3, 1, 3, 3}, {2, 3, 4, 4}},
+          {"Gemm", transposed(), {4, 7}, {2, 7}, true, "Gemm"}};
 }
 
-/// activation -> Conv -> logits, so that the convolution is not the network's first layer.
+/// activation -> Conv or Gemm -> logits, so that a convolution is not the network's first layer.
 Model model_of(const Layer& layer, const Tensor& w, const char* activation) {
   Draft draft;
   draft.opset = 13;
@@ -57,7 +66,7 @@ Model model_of(const Layer& layer, const Tensor& w, const char* activation) {
                 .inputs = {"x"},
                 .outputs = {"a"}};
   DraftNode conv{.name = "z",
-                 .op = "Conv",
+                 .op = layer.op,
                  .domain = "",
                  .opset = 13,
                  .attributes = layer.attributes,
@@ -133,18 +142,29 @@ Vector equilibrium(const Matrix& a, double ratio, bool pointwise) {
   return c;
 }
 
-/// Visits every (o, place, input index, kernel index) of an ungrouped convolution of one sample.
+/// Visits every (o, place, input index, kernel index) of a layer of one sample.
 template <typename Visit>
 void each_tap(const Layer& layer, const Tensor& x, const Tensor& z, const Visit& visit) {
+  if (layer.op == "Gemm") {
+    for (std::int64_t o = 0; o < z.numel(); ++o) {
+      for (std::int64_t i = 0; i < x.numel(); ++i) {
+        visit(static_cast<std::size_t>(o), static_cast<std::size_t>(i),
+              static_cast<std::size_t>(o * x.numel() + i));
+      }
+    }
+    return;
+  }
   const auto strides = layer.attributes.integers("strides"),
              pads = layer.attributes.integers("pads");
   const auto dilations = layer.attributes.integers("dilations");
-  const std::int64_t channels = x.size(0), height = x.size(1), width = x.size(2);
+  const std::int64_t channels = layer.weight[1], height = x.size(1), width = x.size(2);
   const std::int64_t rows = layer.weight[2], columns = layer.weight[3];
   for (std::int64_t o = 0; o < z.size(0); ++o) {
     for (std::int64_t p = 0; p < z.size(1) * z.size(2); ++p) {
       for (std::int64_t i = 0; i < channels * rows * columns; ++i) {
-        const std::int64_t a = i / columns % rows, b = i % columns, c = i / columns / rows;
+        const std::int64_t a = i / columns % rows, b = i % columns;
+        const std::int64_t group = o / (z.size(0) * channels / x.size(0));
+        const std::int64_t c = group * channels + i / columns / rows;
         const std::int64_t y = p / z.size(2) * strides[0] - pads[0] + a * dilations[0];
         const std::int64_t u = p % z.size(2) * strides[1] - pads[1] + b * dilations[1];
         if (y < 0 || u < 0 || y >= height || u >= width) continue;
@@ -162,9 +182,9 @@ Vector rsp(const Layer& layer, const Tensor& x, const Tensor& r) {
   for (const double sign : {1.0, -1.0}) {
     Vector part;
     for (double v : relevance) part.push_back(std::max(sign * v, 0.0));
-    Vector v(static_cast<std::size_t>(layer.weight[0] * layer.weight[1] * layer.weight[2] *
-                                      layer.weight[3]),
-             0);
+    std::size_t weights = 1;
+    for (const std::int64_t size : layer.weight) weights *= static_cast<std::size_t>(size);
+    Vector v(weights, 0);
     Vector z(part.size(), 0);
     each_tap(layer, x, r, [&](auto k, auto j, auto w) { v[w] += part[k] * values[j]; });
     each_tap(layer, x, r, [&](auto k, auto j, auto w) { z[k] += v[w] * values[j]; });
@@ -200,7 +220,7 @@ TEST_P(RelevanceRules, EqualTheirFormulas) {
     const Tensor by_ae = through("attribution-equilibrium(1.5)", model, x, r);
     for (std::int64_t n = 0; n < x.size(0); ++n) {
       const Tensor xn = active.slice(0, n, n + 1);
-      const Tensor m = testing::jacobian(model.graph().node({1}), {xn, w, Tensor()}, 0).t();
+      const Tensor m = testing::jacobian(model.graph().node({1}), {xn, w}, 0).t();
       Matrix a{{}, values_of(xn), values_of(r[n])};
       for (std::int64_t k = 0; k < m.size(0); ++k) a.m.push_back(values_of(m[k]));
       const auto expect = [&](const Tensor& got, const Vector& want, const char* what) {
@@ -209,7 +229,7 @@ TEST_P(RelevanceRules, EqualTheirFormulas) {
       };
       expect(by_rap, rap(a), "rap");
       expect(by_ae, equilibrium(a, 1.5, layer.pointwise), "attribution-equilibrium");
-      if (layer.name != "grouped") expect(by_rsp, rsp(layer, active[n], r[n]), "rsp");
+      expect(by_rsp, rsp(layer, active[n], r[n]), "rsp");
       // What the rules promise of sums: RAP keeps them; AE ends in r - 2 or 0 where every output
       // sees active and inactive inputs.
       EXPECT_NEAR(by_rap[n].sum().item<double>(), r[n].sum().item<double>(), 1e-9);

@@ -295,52 +295,5 @@ TEST(Methods, OneReluModuleCalledTwiceIsTwoModules) {
   }
 }
 
-RC_GTEST_PROP(Relevance, RapSumsToTheScore, ()) {
-  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
-  // Without places that see nothing but padding, where relevance has nowhere to go.
-  RandomGraphOptions options;
-  options.symmetric = true;
-  const Model model = double_model(random_graph(seed, options));
-  ExplainOptions traced;
-  traced.trace = true;
-  const Explanation one =
-      make_method("rap")->explain(model, random_input(seed, 1), Target::top1(), traced);
-  // Relevance of one sign ends at a layer none of whose contributions has that sign.
-  const bool ends = std::any_of(one.trace.begin(), one.trace.end(),
-                                [](const TraceRow& row) { return row.in != 0 && row.out == 0; });
-  RC_CLASSIFY(ends, "ends at a layer of one sign");
-  RC_LOG() << "gap " << one.gap.max().item<double>();
-  RC_ASSERT(ends || one.gap.max().item<double>() <= 1e-6);
-}
-
-RC_GTEST_PROP(Relevance, RspKeepsItsStartOrSaysWhatIsLost, ()) {
-  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
-  const Model model = double_model(random_graph(seed));
-  for (const Explanation& one :
-       make_method("rsp")->explain(model, random_input(seed, 1), Target::parse("top:2"), {})) {
-    const double start = one.inner.at("start").sum().item<double>();
-    if (start == 0) continue;
-    const double lost = std::abs(one.relevance.sum().item<double>() - start) / std::abs(start);
-    const bool said = std::any_of(one.notes.begin(), one.notes.end(), [](const std::string& note) {
-      return note.find("relevance started with") != std::string::npos;
-    });
-    RC_ASSERT(lost <= 0.01 || said);
-  }
-}
-
-/// RAP's steps scale with the relevance that enters.
-RC_GTEST_PROP(Relevance, ScalingTheSeedScalesTheMapOfRap, ()) {
-  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
-  const Model model = double_model(random_graph(seed));
-  const Tensor x = random_input(seed, 1);
-  ExplainOptions options;
-  options.start = at::randn({1, 5}, at::kDouble);
-  const Tensor map = make_method("rap")->explain(model, x, Target::top1(), options).relevance;
-  options.start = 3 * options.start;
-  const Tensor tripled = make_method("rap")->explain(model, x, Target::top1(), options).relevance;
-  if (all_zero(map) && all_zero(tripled)) return;
-  RC_ASSERT(relative_error(tripled, 3 * map) <= 1e-9);
-}
-
 }  // namespace
 }  // namespace limn

@@ -24,7 +24,7 @@ class Builder {
     std::string x = convolution("input", 4 + 2 * pick(2), 3);
     x = activation(x);
     for (int block = 0; block < 3; ++block) {
-      switch (pick(4)) {
+      switch (pick(options_.modern_blocks ? 8 : 4)) {
         case 0: {  // residual
           const std::string main = normalized(
               convolution(activation(normalized(convolution(x, channels_, 3))), channels_, 3));
@@ -36,14 +36,25 @@ class Builder {
           const std::string left = activation(convolution(x, 2, 1));
           channels_ = width;
           const std::string right = activation(convolution(x, 4, 3));
-          Attributes attributes;
-          attributes.set("axis", std::int64_t{1});
-          x = node("Concat", {left, right}, attributes);
-          channels_ = 6;
+          x = concatenated({left, right}, 6);
           break;
         }
         case 2:
           x = activation(normalized(convolution(x, 2 * (2 + pick(2)), 3, !options_.symmetric)));
+          break;
+        case 4:  // a wide and a tall kernel
+          x = activation(normalized(flat_convolution(x, channels_, {1, 3})));
+          x = activation(normalized(flat_convolution(x, channels_, {3, 1})));
+          break;
+        case 5:  // depthwise, then pointwise, as MobileNet has them
+          x = activation(normalized(depthwise(x)));
+          x = activation(normalized(convolution(x, 4, 1)));
+          break;
+        case 6:
+          x = dense(x);
+          break;
+        case 7:
+          x = inception(x);
           break;
         default:
           // Pools with shared windows stay symmetric only without stride.
@@ -76,6 +87,12 @@ class Builder {
     return name;
   }
 
+  std::string scalar(double value) {
+    const std::string name = "c" + std::to_string(draft_.constants.size());
+    draft_.constants[name] = at::full({}, value, at::kDouble);
+    return name;
+  }
+
   std::string node(const std::string& op, std::vector<std::string> inputs,
                    Attributes attributes = {}, std::string output = "") {
     if (output.empty()) output = op + std::to_string(draft_.nodes.size());
@@ -87,6 +104,63 @@ class Builder {
                             .inputs = std::move(inputs),
                             .outputs = {output}});
     return output;
+  }
+
+  struct Kernel {
+    int rows, columns;
+  };
+
+  std::string concatenated(std::vector<std::string> parts, int channels) {
+    Attributes attributes;
+    attributes.set("axis", std::int64_t{1});
+    channels_ = channels;
+    return node("Concat", std::move(parts), attributes);
+  }
+
+  /// One filter a channel.
+  std::string depthwise(const std::string& x) {
+    Attributes attributes;
+    attributes.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+    attributes.set("group", std::int64_t{channels_});
+    std::vector<std::string> inputs = {x, constant({channels_, 1, 3, 3})};
+    if (options_.bias) inputs.push_back(constant({channels_}));
+    return node("Conv", inputs, attributes);
+  }
+
+  /// Twice concat(x, f(x)) with the norm before f's convolution.
+  std::string dense(std::string x) {
+    for (int layer = 0; layer < 2; ++layer) {
+      const int width = channels_;
+      const std::string grown = convolution(activation(normalized(x)), 2, 3);
+      x = concatenated({x, grown}, width + 2);
+    }
+    return activation(x);
+  }
+
+  /// 1x1, 1x1 then 1x3, and pool then 1x1, side by side.
+  std::string inception(const std::string& x) {
+    const int width = channels_;
+    const std::string first = activation(convolution(x, 2, 1));
+    channels_ = width;
+    const std::string narrow = activation(convolution(x, 2, 1));
+    const std::string second = activation(flat_convolution(narrow, 2, {1, 3}));
+    channels_ = width;
+    Attributes attributes;
+    attributes.set("kernel_shape", std::vector<std::int64_t>{3, 3});
+    attributes.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+    const std::string third = activation(convolution(node("AveragePool", {x}, attributes), 2, 1));
+    return concatenated({first, second, third}, 6);
+  }
+
+  /// A kernel that is not square, with "same" padding.
+  std::string flat_convolution(const std::string& x, int out, Kernel kernel) {
+    Attributes attributes;
+    const std::int64_t down = kernel.rows / 2, right = kernel.columns / 2;
+    attributes.set("pads", std::vector<std::int64_t>{down, right, down, right});
+    std::vector<std::string> inputs = {x, constant({out, channels_, kernel.rows, kernel.columns})};
+    if (options_.bias) inputs.push_back(constant({out}));
+    channels_ = out;
+    return node("Conv", inputs, attributes);
   }
 
   std::string convolution(const std::string& x, int out, int kernel, bool awkward = false) {
@@ -107,7 +181,19 @@ class Builder {
   }
 
   std::string activation(const std::string& x) {
-    return options_.activations ? node("Relu", {x}) : x;
+    if (!options_.activations) return x;
+    switch (options_.smooth_activations ? pick(5) : 0) {
+      case 1:
+        return node("Clip", {x, scalar(0), scalar(6)});
+      case 2:
+        return node("SiLU", {x});
+      case 3:
+        return node("Mul", {x, node("Sigmoid", {x})});
+      case 4:
+        return node("HardSwish", {x});
+      default:
+        return node("Relu", {x});
+    }
   }
 
   std::string normalized(const std::string& x) {

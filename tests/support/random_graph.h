@@ -13,11 +13,16 @@ struct RandomGraphOptions {
   /// Stride 1, odd kernels, "same" padding: flipping the input flips every value.
   bool symmetric = false;
   bool activations = true;
+  /// Besides ReLU also ReLU6, SiLU (one node, or a gate of x by its Sigmoid) and hard-swish.
+  bool smooth_activations = false;
+  /// Besides the plain blocks also 1x3 and 3x1 kernels, depthwise convolutions, DenseNet's
+  /// concat(x, f(x)) and Inception's branches.
+  bool modern_blocks = false;
 };
 
 /// A seeded network [N, 3, 12, 14] -> logits [N, 5] of some ten layers: convolutions (grouped,
 /// dilated, strided, asymmetrically padded), batch norm, ReLU, pools, residual adds,
-/// concatenations.
+/// concatenations, and what the options add.
 Draft random_graph(std::uint64_t seed, const RandomGraphOptions& options = {});
 
 }  // namespace limn::testing
