@@ -102,9 +102,7 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
   std::vector<std::string> out;
   if (record.gap && !(*record.gap <= max_gap)) {
     out.push_back(
-        fmt::format("the map's sum misses the score by {:.3g} % (bound {:.3g} %, see "
-                    "--max-gap)",
-                    100 * *record.gap, 100 * max_gap));
+        fmt::format("{} (bound {:.3g} %, see --max-gap)", gap_words(record), 100 * max_gap));
   }
   if (record.style.constant) out.push_back(record.style.words);
   const double share = map.numel() >= 1000 ? concentration(map) : 0;
@@ -300,6 +298,7 @@ class Runner {
     record.reduction = explanation.reduction;
     record.is_signed = explanation.is_signed;
     record.score = explanation.score[sample].item<double>();
+    record.gap_kind = info.gap;
     if (explanation.gap.defined()) record.gap = explanation.gap[sample].item<double>();
     const Tensor wide = map.to(at::kDouble);
     record.map_sum = wide.sum().item<double>();
@@ -362,7 +361,7 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->group("Explaining");
   command
       .add_option("--max-gap", settings.max_gap,
-                  "share of the score that a conserving map may miss before it is doubted")
+                  "share of its promised sum that a map may miss before it is doubted")
       ->check(CLI::Range(0.0, 1e9))
       ->group("Explaining");
   command.add_option("--colormap", settings.colormap, "`limn list colormaps`; default by sign")

@@ -63,6 +63,8 @@ template <typename Options>
 MethodEntry define_method(MethodInfo info, Fields (*fields)(Options&),
                           std::vector<Explanation> (*explain)(const Options&, const Call&),
                           std::string positional = "") {
+  if (info.gap == GapKind::None && info.conserves) info.gap = GapKind::Score;
+  if (info.gap == GapKind::None && info.complete) info.gap = GapKind::ScoreMinusBaseline;
   auto shared = std::make_shared<const MethodInfo>(info);
   return {.info = std::move(info),
           .options =
