@@ -306,7 +306,14 @@ class Runner {
     record.map_max = wide.max().item<double>();
     record.geometry = loaded.geometry;
     record.style = style_map(out.original, record.is_signed, settings_.colormap, settings_.scale);
+    record.precision = loaded_.model.dtype() == at::kDouble ? "fp64"
+                       : explanation.bfloat16               ? "fp32, bf16 for masked pictures"
+                                                            : "fp32";
     record.notes = explanation.notes;
+    if (loaded_.insists_on_bfloat16 && !explanation.bfloat16) {
+      record.notes.emplace_back(
+          "ran in fp32: only the masked pictures of score-cam, rise and d-rise run in bf16");
+    }
     record.partial = explanation.partial;
     record.seconds = seconds;
     record.warnings =
