@@ -326,14 +326,14 @@ TEST_F(Cams, BadInputIsSaidInWords) {
   says("ucag(grad-cam, crop=300)", "crop");
   says("ucag(grad-camp)", "did you mean");
   says("ucag(grad-cam, scale=-1)", "scale");
+  says("smoothgrad(gradient, sigma=-1)", "legal: a number from 0");
+  says("integrated-gradients(n=0)", "legal: a whole number from 1");
   // A fixed input size: patches get that size, and it says so.
   const auto one = make_method("ucag(grad-cam, patches=2)")->explain(model, x_);
   ASSERT_FALSE(one.notes.empty());
   EXPECT_NE(one.notes.back().find("fixed"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace limn
 /// Heads that are no linear layer on an average: each is told what to type instead.
 TEST_F(Cams, CamRefusesOtherHeads) {
   const auto says = [&](Draft draft, const std::string& words) {
@@ -366,3 +366,5 @@ TEST_F(Cams, CamRefusesOtherHeads) {
   says(flat, "no such pool");
 }
 
+}  // namespace
+}  // namespace limn
