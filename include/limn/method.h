@@ -65,7 +65,7 @@ struct ExplainOptions {
   bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner
   /// Relevance or gradient that enters at the logits in place of the target's own, shaped like
-  /// them; undefined: the target's.
+  /// them, or [S, logits' shape] with one for each target; undefined: the target's.
   Tensor start;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
   /// Asked now and then by methods that can stop early; true: they return what they have, say so,

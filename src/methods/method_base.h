@@ -92,7 +92,8 @@ struct Pass {
   /// `needed`: names that must exist in the variant that runs.
   Pass(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed = {});
 
-  /// [S, logits] stacked from each objective; `start` of the call replaces them.
+  /// [S, logits] stacked from each objective; `start` of the call replaces them, one for all or
+  /// one for each.
   Tensor gradients(const Call& call) const;
   Tensor relevances(const Call& call) const;
   /// Ids of the named values.

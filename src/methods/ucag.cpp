@@ -154,12 +154,12 @@ class Unfolding {
       return inner.explain(call_.model, patches, targets, options);
     }
     // Methods that hand down the score would turn their sign in patches whose score is below zero.
-    std::vector<Explanation> all;
-    for (std::size_t s = 0; s < targets.size(); ++s) {
-      options.start = pass_.objectives[s].one_hot.narrow(0, n, 1).repeat({patches.size(0), 1});
-      all.push_back(inner.explain(call_.model, patches, targets[s], options));
+    Tensors starts;
+    for (const auto& objective : pass_.objectives) {
+      starts.push_back(objective.one_hot.narrow(0, n, 1).repeat({patches.size(0), 1}));
     }
-    return all;
+    options.start = at::stack(starts);
+    return inner.explain(call_.model, patches, targets, options);
   }
 
   /// Patch i of sample n, enlarged; cut off at the border.
