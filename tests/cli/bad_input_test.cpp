@@ -85,7 +85,8 @@ TEST_F(BadInput, CamsPatchesAndSamples) {
                  "give layer= a convolution's output");
   expect_refused(explain(picture(), {"-m", "cameras"}), 6, "give scales=[...] that it takes");
   expect_refused(explain(picture(), {"-m", "ucag(grad-cam, crop=300)"}), 2, "from 8 to 224");
-  expect_refused(explain(picture(), {"-m", "occlusion(window=100)"}), 2, "larger than the input of 24 x 24");
+  expect_refused(explain(picture(), {"-m", "occlusion(window=100)"}), 2,
+                 "larger than the input of 24 x 24");
   expect_refused(explain(picture(), {"-m", "integrated-gradients(n=0)"}), 2, "whole number from 1");
   expect_refused(explain(picture(), {"-m", "smoothgrad(gradient, n=0)"}), 2, "whole number from 1");
   expect_refused(explain(picture(), {"-m", "smoothgrad(gradient, sigma=-1)"}), 2, "number from 0");
