@@ -20,7 +20,7 @@ namespace {
 struct CostCommand {
   ModelOptions model;
   std::vector<std::string> methods;
-  std::int64_t batch = 1, runs = 5, loop = 0;
+  std::int64_t batch = 1, runs = 5, loop = 0, targets = 0;
   bool json = false;
 };
 
@@ -142,6 +142,21 @@ int cost(const CostCommand& command) {
     entries.push_back(
         {method.asked, [&] { method.method->explain(model, x, Target::top1(), options); }, {}});
   }
+  std::vector<Target> targets;
+  if (command.targets > 0) targets = Target::parse(fmt::format("top:{}", command.targets));
+  for (const auto& method : methods) {
+    if (targets.empty()) break;
+    entries.push_back({fmt::format("{}, {} targets in one call", method.asked, targets.size()),
+                       [&] { method.method->explain(model, x, targets, options); },
+                       {}});
+    entries.push_back({fmt::format("{}, {} targets one by one", method.asked, targets.size()),
+                       [&] {
+                         for (const auto& target : targets) {
+                           method.method->explain(model, x, target, options);
+                         }
+                       },
+                       {}});
+  }
   if (command.loop > 0) {
     const auto name = fmt::format("plain loop of {} in batches of {}", command.loop, kLoopBatch);
     entries.push_back({name, [&] { plain_loop(plain, x, command.loop, false); }, {}});
@@ -195,6 +210,10 @@ void add_bench_cost(CLI::App& bench, Action& action) {
                   "autograd: the loop that score-cam, ucag or rise is in research code")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000));
+  sub->add_option("--targets", command->targets,
+                  "also time each method on the K likeliest classes, in one call and one by one")
+      ->type_name("K")
+      ->check(CLI::Range(1, 10000));
   sub->add_flag("--json", command->json, "print one JSON object a line: method, ratio, seconds");
   sub->footer(
       "The plain forward pass runs the unfolded graph node by node on contiguous tensors, as "

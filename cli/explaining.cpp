@@ -116,9 +116,7 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
   std::vector<std::string> out;
   if (record.gap && !(*record.gap <= max_gap)) {
     out.push_back(
-        fmt::format("the map's sum misses the score by {:.3g} % (bound {:.3g} %, see "
-                    "--max-gap)",
-                    100 * *record.gap, 100 * max_gap));
+        fmt::format("{} (bound {:.3g} %, see --max-gap)", gap_words(record), 100 * max_gap));
   }
   if (record.style.constant) out.push_back(record.style.words);
   const double share = map.numel() >= 1000 ? concentration(map) : 0;
@@ -316,6 +314,7 @@ class Runner {
     record.reduction = explanation.reduction;
     record.is_signed = explanation.is_signed;
     record.score = explanation.score[sample].item<double>();
+    record.gap_kind = info.gap;
     if (explanation.gap.defined()) record.gap = explanation.gap[sample].item<double>();
     const Tensor wide = map.to(at::kDouble);
     record.map_sum = wide.sum().item<double>();
@@ -323,7 +322,14 @@ class Runner {
     record.map_max = wide.max().item<double>();
     record.geometry = loaded.geometry;
     record.style = style_map(out.original, record.is_signed, settings_.colormap, settings_.scale);
+    record.precision = loaded_.model.dtype() == at::kDouble ? "fp64"
+                       : explanation.bfloat16               ? "fp32, bf16 for masked pictures"
+                                                            : "fp32";
     record.notes = explanation.notes;
+    if (loaded_.insists_on_bfloat16 && !explanation.bfloat16) {
+      record.notes.emplace_back(
+          "ran in fp32: only the masked pictures of score-cam, rise and d-rise run in bf16");
+    }
     record.partial = explanation.partial;
     record.seconds = seconds;
     record.warnings = doubts(record, out.map, loaded_.model, !input.is_tensor, settings_.max_gap);
@@ -378,7 +384,7 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->group("Explaining");
   command
       .add_option("--max-gap", settings.max_gap,
-                  "share of the score that a conserving map may miss before it is doubted")
+                  "share of its promised sum that a map may miss before it is doubted")
       ->check(CLI::Range(0.0, 1e9))
       ->group("Explaining");
   command.add_option("--colormap", settings.colormap, "`limn list colormaps`; default by sign")

@@ -60,6 +60,22 @@ void list_methods() {
   fmt::print("\n`limn list NAME` says more: formula, paper, options.\n");
 }
 
+const char* gap_trait(GapKind gap) {
+  switch (gap) {
+    case GapKind::Score:
+      return "the sum is the score, up to bias terms";
+    case GapKind::ScoreMinusBaseline:
+      return "the sum is the score minus the baseline's score";
+    case GapKind::Terms:
+      return "its terms sum to the score, the map does not";
+    case GapKind::Mass:
+      return "the sum is 1, minus what got lost";
+    case GapKind::None:
+      break;
+  }
+  return "";
+}
+
 void describe_method(const MethodEntry& entry) {
   const MethodInfo& info = entry.info;
   fmt::print("{} ({})\n", info.title, info.name);
@@ -70,8 +86,7 @@ void describe_method(const MethodEntry& entry) {
   if (!info.aliases.empty()) print_block("also", joined(info.aliases, ", "));
   std::vector<std::string> traits;
   traits.push_back(info.signed_map ? "evidence for and against" : "strength only");
-  if (info.complete) traits.push_back("the sum is exactly the score");
-  if (info.conserves && !info.complete) traits.push_back("the sum is the score, up to bias terms");
+  if (info.gap != GapKind::None) traits.push_back(gap_trait(info.gap));
   traits.push_back(info.deterministic ? "same result every time" : "depends on --seed");
   if (info.needs_layer) traits.push_back("reads a layer");
   if (info.needs_bounds) traits.push_back("uses the input's lowest and highest values");

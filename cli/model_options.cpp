@@ -189,8 +189,9 @@ LoadedModel load(const ModelOptions& options) {
   out.model = out.model.with_preprocessing(std::move(how));
   if (options.precision == "fp64") out.model = out.model.to(at::kDouble);
   if (!device.is_cpu()) out.model = out.model.to(device);
-  out.bfloat16 = options.precision == "bf16" ||
-                 (options.precision == "auto" && out.model.has_native_bfloat16());
+  out.insists_on_bfloat16 = options.precision == "bf16";
+  out.bfloat16 =
+      out.insists_on_bfloat16 || (options.precision == "auto" && out.model.has_native_bfloat16());
   return out;
 }
 

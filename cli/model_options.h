@@ -26,6 +26,7 @@ struct LoadedModel {
   Model model;
   ScoreKind score = ScoreKind::Logit;  ///< what the sidecar says, else logit
   bool bfloat16 = false;               ///< ExplainOptions::bfloat16
+  bool insists_on_bfloat16 = false;    ///< asked for by name, not by auto
 };
 /// Sets the number of threads, reads the model and its sidecar, applies the options.
 LoadedModel load(const ModelOptions& options);

@@ -16,6 +16,17 @@
 
 namespace limn {
 
+/// Which promise Explanation::gap checks: |sum - promised| / |promised|.
+enum class GapKind {
+  None,                ///< no promise, no gap
+  Score,               ///< the map sums to the score
+  ScoreMinusBaseline,  ///< the map sums to the score minus the baseline's score
+  Terms,               ///< terms sum to the score; the map, made of their sizes, does not
+  Mass                 ///< a message of mass 1 goes down; the gap is what gets lost
+};
+/// `score`, `score-minus-baseline`, `terms`, `mass`; empty for None.
+std::string gap_kind_name(GapKind kind);
+
 /// What a method is and what it promises; lists, docs and property tests follow from it.
 struct MethodInfo {
   std::string name;     ///< `grad-cam`
@@ -27,11 +38,13 @@ struct MethodInfo {
   std::vector<std::string> aliases;
   bool signed_map = false;    ///< maps have evidence against, too
   bool conserves = false;     ///< the map sums to the score (up to the rules' bias terms)
-  bool complete = false;      ///< the sum is exact, on any model
+  bool complete = false;      ///< the map sums to the score minus the baseline's, on any model
   bool deterministic = true;  ///< false: depends on the seed
   bool needs_layer = false;   ///< has a `layer` option with a default
   bool anytime = false;       ///< can stop early with what it has (ExplainOptions::stop)
   bool needs_bounds = false;  ///< uses the input's lowest and highest values where known
+  /// What the gap checks; where it is left out, it follows from `conserves` and `complete`.
+  GapKind gap = GapKind::None;
 };
 
 /// What a call shares between methods.
@@ -52,7 +65,7 @@ struct ExplainOptions {
   bool trace = false;               ///< record relevance entering and leaving each node
   std::vector<std::string> record;  ///< values whose relevance is kept in Explanation::inner
   /// Relevance or gradient that enters at the logits in place of the target's own, shaped like
-  /// them; undefined: the target's.
+  /// them, or [S, logits' shape] with one for each target; undefined: the target's.
   Tensor start;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
   /// Asked now and then by methods that can stop early; true: they return what they have, say so,
@@ -74,7 +87,8 @@ struct Explanation {
   std::string reduction = "sum";  ///< how channels become one map: sum | max-abs | none
   Tensor score;                   ///< [N]
   Tensor probability;             ///< [N] of the target's class (softmax, or sigmoid)
-  Tensor gap;  ///< [N] |sum - score| / max(|score|, tiny); undefined if nothing is promised
+  Tensor gap;             ///< [N] of the kind MethodInfo::gap; undefined if nothing is promised
+  bool bfloat16 = false;  ///< masked pictures ran in bfloat16 (ExplainOptions::bfloat16)
   std::vector<std::string> notes;       ///< what the reader must know, in words
   std::map<std::string, Tensor> inner;  ///< relevance at recorded values, and raw maps
   std::vector<TraceRow> trace;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "limn/heatmap.h"
+#include "limn/method.h"
 #include "limn/model.h"
 #include "limn/render.h"
 #include "limn/tensor.h"
@@ -58,7 +59,9 @@ struct ResultRecord {
   bool is_signed = false;
   bool partial = false;  ///< stopped before all samples were drawn
   double score = 0;
-  std::optional<double> gap;  ///< absent where the method promises no conservation
+  std::optional<double> gap;  ///< absent where nothing is promised
+  GapKind gap_kind = GapKind::None;
+  std::string precision;  ///< of this map: fp32 | fp64 | fp32, bf16 for masked pictures
   double map_sum = 0, map_min = 0, map_max = 0;  ///< at the map's own size
   Geometry geometry;
   MapStyle style;
@@ -72,7 +75,7 @@ struct ResultRecord {
 std::string result_json(const ResultRecord& result, int indent = -1);
 /// Schema `limn.manifest/1`.
 std::string manifest_json(const RunRecord& run, const std::vector<ResultRecord>& results);
-/// The gap in words: `conserved to 0.02 %`, or that nothing is promised.
+/// Which promise holds, or what is missing from it, in words; or that nothing is promised.
 std::string gap_words(const ResultRecord& result);
 
 /// What the page shows of one result.

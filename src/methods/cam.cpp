@@ -76,8 +76,17 @@ void check_head(const Pass& pass, ValueId layer) {
          "cam reads the weights of a linear layer on a global average pool, ", why,
          "; use grad-cam, which needs neither");
   };
-  const LastLayer last = last_layer(pass.model);
-  ValueId id = last.input;
+  ValueId id;
+  try {
+    id = last_layer(pass.model).input;
+  } catch (const Error&) {
+    refuse("and this model's logits do not come from one such layer");
+  }
+  const Tensor& read = pass.tape[id];
+  if (read.dim() == 4 && read.size(2) * read.size(3) > 1) {
+    refuse("and this model's last linear layer reads \"" + graph.value(id).name +
+           "\", whose places nobody has averaged");
+  }
   bool pooled = false;
   while (!(id == layer)) {
     const NodeId producer = graph.value(id).producer;

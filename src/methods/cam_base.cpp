@@ -50,9 +50,13 @@ void check_places(const Pass& pass, ValueId layer) {
 }
 
 Fields cam_fields(CamOptions& o) {
-  return {choice_field("flavor", o.flavor,
-                       {"limn", "torchray", "pytorch-grad-cam", "fullgrad-saliency", "paper"},
-                       "whose formula details, resizing and normalization"),
+  return {choice_field(
+              "flavor", o.flavor,
+              {"limn", "torchray", "pytorch-grad-cam", "fullgrad-saliency", "paper"},
+              "limn, torchray and paper: the formula, at the layer's size; pytorch-grad-cam: its "
+              "epsilons, each layer cut off at zero, stretched to 0..1 and resized to the "
+              "input, their mean stretched again; fullgrad-saliency: the layer and the map "
+              "cut off at zero, resized to the input with aligned corners"),
           texts_field("layer", o.layer,
                       "the layer (pytorch-grad-cam: layers) to read; empty: the last convolution "
                       "block's output")

@@ -194,6 +194,7 @@ std::vector<Explanation> explain(const DRiseOptions& o, const Call& call) {
     one.probability = of.confidence;
     one.at = first.model.graph().value(first.model.input()).name;
     put_estimates(one, estimates, o.masks, s);
+    one.bfloat16 = call.options.bfloat16 && first.model.detector().layout != "boxes-scores-labels";
     if (o.reference()) one.relevance = stretched(one.relevance);
     Tensors gone;
     for (const auto& share : vanished) gone.push_back(share[static_cast<std::int64_t>(s)]);

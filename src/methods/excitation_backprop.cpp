@@ -21,7 +21,8 @@ const MethodInfo& info() {
       .paper =
           "Zhang, Lin, Brandt, Shen, Sclaroff: Top-down Neural Attention by Excitation Backprop, "
           "2016",
-      .aliases = {"mwp", "ebp", "excitation-back-propagation"}};
+      .aliases = {"mwp", "ebp", "excitation-back-propagation"},
+      .gap = GapKind::Mass};
   return value;
 }
 

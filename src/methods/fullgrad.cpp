@@ -29,7 +29,8 @@ const MethodInfo& info() {
       .paper =
           "Srinivas, Fleuret: Full-Gradient Representation for Neural Network Visualization, "
           "2019",
-      .aliases = {"full-grad", "fullgradient"}};
+      .aliases = {"full-grad", "fullgradient"},
+      .gap = GapKind::Terms};
   return value;
 }
 

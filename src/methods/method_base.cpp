@@ -27,11 +27,15 @@ Tensor stacked(const Call& call, const std::vector<Objective>& objectives,
                Tensor Objective::*member) {
   if (call.options.start.defined()) {
     const Tensor& like = objectives.front().one_hot;
-    if (call.options.start.sizes() != like.sizes()) {
-      fail(ErrorCode::InvalidArgument, "the given start has shape ", call.options.start.sizes(),
-           ", the logits ", like.sizes());
+    const Tensor start = call.options.start.to(like.options());
+    if (start.sizes() == like.sizes()) return start.unsqueeze(0);
+    std::vector<std::int64_t> each = like.sizes().vec();
+    each.insert(each.begin(), static_cast<std::int64_t>(objectives.size()));
+    if (start.sizes() != each) {
+      fail(ErrorCode::InvalidArgument, "the given start has shape ", start.sizes(), ", the logits ",
+           like.sizes());
     }
-    return call.options.start.to(like.options()).unsqueeze(0);
+    return start;
   }
   Tensors all;
   for (const auto& objective : objectives) all.push_back(objective.*member);

@@ -64,6 +64,8 @@ template <typename Options>
 MethodEntry define_method(MethodInfo info, Fields (*fields)(Options&),
                           std::vector<Explanation> (*explain)(const Options&, const Call&),
                           std::string positional = "") {
+  if (info.gap == GapKind::None && info.conserves) info.gap = GapKind::Score;
+  if (info.gap == GapKind::None && info.complete) info.gap = GapKind::ScoreMinusBaseline;
   auto shared = std::make_shared<const MethodInfo>(info);
   return {.info = std::move(info),
           .options =
@@ -91,7 +93,8 @@ struct Pass {
   /// `needed`: names that must exist in the variant that runs.
   Pass(const Call& call, BatchNorm batch_norm, const std::vector<std::string>& needed = {});
 
-  /// [S, logits] stacked from each objective; `start` of the call replaces them.
+  /// [S, logits] stacked from each objective; `start` of the call replaces them, one for all or
+  /// one for each.
   Tensor gradients(const Call& call) const;
   Tensor relevances(const Call& call) const;
   /// Ids of the named values.

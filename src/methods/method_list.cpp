@@ -8,6 +8,22 @@ namespace limn {
 #include "methods/method_list.inc"
 #undef LIMN_METHOD
 
+std::string gap_kind_name(GapKind kind) {
+  switch (kind) {
+    case GapKind::Score:
+      return "score";
+    case GapKind::ScoreMinusBaseline:
+      return "score-minus-baseline";
+    case GapKind::Terms:
+      return "terms";
+    case GapKind::Mass:
+      return "mass";
+    case GapKind::None:
+      break;
+  }
+  return "";
+}
+
 const std::vector<MethodEntry>& methods() {
   static const std::vector<MethodEntry> all = {
 #define LIMN_METHOD(name) method_##name(),

@@ -25,6 +25,7 @@ const MethodInfo& info() {
           "masks; with its standard error.",
       .formula = "S(u) = E[f(x * M) M(u)] / p",
       .paper = "Petsiuk, Das, Saenko: RISE, 2018",
+      .aliases = {},
       .deterministic = false,
       .anytime = true};
   return value;
@@ -80,6 +81,7 @@ std::vector<Explanation> explain(const RiseOptions& o, const Call& call) {
   for (std::size_t s = 0; s < pass.objectives.size(); ++s) {
     Explanation one = around(pass, s, Tensor(), false);
     put_estimates(one, estimates, o.masks, s, scale);
+    one.bfloat16 = call.options.bfloat16;
     note_degenerate(one);
     all.push_back(std::move(one));
   }

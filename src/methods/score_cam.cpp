@@ -51,15 +51,17 @@ Tensor masked_scores(const CamOptions& o, const Call& call, const Pass& pass, co
 std::vector<Explanation> explain(const CamOptions& o, const Call& call) {
   // Scores per layer, made at the first objective and shared by all.
   std::map<int, Tensor> scores;
-  return explain_cam(
+  auto all = explain_cam(
       o, call,
       [&](const Pass& pass, const CamLayer& at, std::size_t objective) {
-        Tensor& all = scores[at.id.index];
-        if (!all.defined()) all = masked_scores(o, call, pass, at.a);
-        const Tensor w = at::softmax(all[static_cast<std::int64_t>(objective)], 1);
+        Tensor& masked = scores[at.id.index];
+        if (!masked.defined()) masked = masked_scores(o, call, pass, at.a);
+        const Tensor w = at::softmax(masked[static_cast<std::int64_t>(objective)], 1);
         return (w.unsqueeze(2).unsqueeze(3) * at.a).sum(1, true);
       },
       false);
+  for (auto& one : all) one.bfloat16 = call.options.bfloat16;
+  return all;
 }
 
 }  // namespace

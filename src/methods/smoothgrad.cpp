@@ -111,6 +111,7 @@ std::vector<Explanation> explain(const SmoothGradOptions& o, const Call& call) {
         around(pass, s, map.to(x.scalar_type()), inner.is_signed && o.kind == "mean" && !absolute);
     all[s].at = inner.at;
     all[s].layer = inner.layer;
+    all[s].bfloat16 = inner.bfloat16;
     all[s].reduction = absolute ? "sum" : inner.reduction;
     for (const auto& note : inner.notes) all[s].notes.push_back("the first noisy copies: " + note);
   }

@@ -110,6 +110,7 @@ class Unfolding {
         is_cam_ = is_cam_ || one.inner.contains("raw_0");
         is_signed_ = one.is_signed;
         layer_ = one.layer;
+        bfloat16_ = one.bfloat16;
         here.push_back(resize_bilinear(map_of(one).unsqueeze(1), rows_.size, columns_.size));
         sure.push_back(one.probability);
       }
@@ -122,6 +123,7 @@ class Unfolding {
   bool is_cam() const { return is_cam_; }
   bool is_signed() const { return is_signed_; }
   const std::string& layer() const { return layer_; }
+  bool bfloat16() const { return bfloat16_; }
   /// Whether the model's fixed input decides the patches' size.
   bool fixed() const {
     const auto shape = call_.model.input_shape();
@@ -146,17 +148,18 @@ class Unfolding {
     options.seed = call_.options.seed;
     options.batch = call_.options.batch;
     options.fallback_gradient = call_.options.fallback_gradient;
+    options.bfloat16 = call_.options.bfloat16;
     const Method& inner = o_.inner.get();
     if (!inner.info().conserves || pass_.tape[pass_.model.logits()].dim() != 2) {
       return inner.explain(call_.model, patches, targets, options);
     }
     // Methods that hand down the score would turn their sign in patches whose score is below zero.
-    std::vector<Explanation> all;
-    for (std::size_t s = 0; s < targets.size(); ++s) {
-      options.start = pass_.objectives[s].one_hot.narrow(0, n, 1).repeat({patches.size(0), 1});
-      all.push_back(inner.explain(call_.model, patches, targets[s], options));
+    Tensors starts;
+    for (const auto& objective : pass_.objectives) {
+      starts.push_back(objective.one_hot.narrow(0, n, 1).repeat({patches.size(0), 1}));
     }
-    return all;
+    options.start = at::stack(starts);
+    return inner.explain(call_.model, patches, targets, options);
   }
 
   /// Patch i of sample n, enlarged; cut off at the border.
@@ -194,7 +197,7 @@ class Unfolding {
   const Pass& pass_;
   Cuts rows_, columns_;
   std::pair<std::int64_t, std::int64_t> size_;
-  bool is_cam_ = false, is_signed_ = false;
+  bool is_cam_ = false, is_signed_ = false, bfloat16_ = false;
   std::string layer_;
 };
 
@@ -233,6 +236,7 @@ std::vector<Explanation> explain(const UcagOptions& o, const Call& call) {
         around(pass, s, is_cam ? finished(map, call.x.size(2), call.x.size(3)) : map.contiguous(),
                !is_cam && unfolding.is_signed());
     one.layer = unfolding.layer();
+    one.bfloat16 = unfolding.bfloat16();
     one.inner["raw_aggregate"] = map;
     if (unfolding.fixed()) {
       one.notes.push_back(concat("the model's input size is fixed: patches were resized to ",

@@ -99,7 +99,7 @@ Json certificate(const RunRecord& run, const ResultRecord& result) {
   for (const auto& [name, version] : run.versions) {
     versions += (versions.empty() ? "" : ", ") + name + " " + version;
   }
-  row("Run", fmt::format("{}, {}, {} threads, seed {}, {:.3g} s, {}", run.device, run.precision,
+  row("Run", fmt::format("{}, {}, {} threads, seed {}, {:.3g} s, {}", run.device, result.precision,
                          run.threads, run.seed, result.seconds, run.created));
   row("Versions", versions);
   for (const auto& note : result.notes) row("Note", note);

@@ -58,6 +58,8 @@ Json to_json(const ResultRecord& result) {
           {"classes", result.classes},
           {"score", number(result.score)},
           {"gap", result.gap ? number(*result.gap) : Json(nullptr)},
+          {"gap_of", result.gap ? Json(gap_kind_name(result.gap_kind)) : Json(nullptr)},
+          {"precision", result.precision},
           {"prediction", predictions},
           {"layer", result.layer},
           {"value", result.at},
@@ -115,9 +117,26 @@ std::string gap_words(const ResultRecord& result) {
   if (!result.gap) return "this method does not promise that the map sums to the score";
   const double gap = *result.gap;
   if (!std::isfinite(gap)) return "the gap is not a number";
-  if (gap < 1e-5) return "conserved: the map sums to the score within rounding";
+  const bool holds = gap < 1e-5;
+  const double percent = 100 * gap;
+  switch (result.gap_kind) {
+    case GapKind::ScoreMinusBaseline:
+      if (holds) return "the map sums to the score minus the baseline's score within rounding";
+      return fmt::format("the map's sum misses the score minus the baseline's score by {:.3g} %",
+                         percent);
+    case GapKind::Terms:
+      if (holds) return "its terms, not the map, sum to the score within rounding";
+      return fmt::format("its terms (not the map) miss the score by {:.3g} %", percent);
+    case GapKind::Mass:
+      if (holds) return "all of the message of mass 1 arrives";
+      return fmt::format("{:.3g} % of the message of mass 1 is lost on its way", percent);
+    case GapKind::Score:
+    case GapKind::None:
+      break;
+  }
+  if (holds) return "conserved: the map sums to the score within rounding";
   return fmt::format("{:.3g} % of the score is missing from the map's sum, or added to it",
-                     100 * gap);
+                     percent);
 }
 
 }  // namespace limn

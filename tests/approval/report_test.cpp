@@ -51,6 +51,8 @@ ReportItem fixed_item() {
   result.is_signed = true;
   result.score = 4.5;
   result.gap = 0.0125;
+  result.gap_kind = GapKind::Score;
+  result.precision = "fp32";
   result.map_sum = 4.44;
   result.geometry = geometry;
   result.style = style_map(item.original, true);
@@ -83,6 +85,23 @@ TEST(Report, Manifest) {
   const auto json = nlohmann::json::parse(text);
   EXPECT_EQ(json["schema"], "limn.manifest/1");
   EXPECT_EQ(json["results"][0]["score"], 4.5);
+}
+
+TEST(Report, TheGapsWordsNameThePromise) {
+  ResultRecord result = fixed_item().result;
+  const auto words = [&](GapKind kind, double gap) {
+    result.gap_kind = kind;
+    result.gap = gap;
+    return gap_words(result);
+  };
+  EXPECT_EQ(words(GapKind::Score, 0), "conserved: the map sums to the score within rounding");
+  EXPECT_EQ(words(GapKind::ScoreMinusBaseline, 0.02),
+            "the map's sum misses the score minus the baseline's score by 2 %");
+  EXPECT_EQ(words(GapKind::Terms, 0.02), "its terms (not the map) miss the score by 2 %");
+  EXPECT_EQ(words(GapKind::Mass, 0.02), "2 % of the message of mass 1 is lost on its way");
+  for (const GapKind kind : {GapKind::ScoreMinusBaseline, GapKind::Terms, GapKind::Mass}) {
+    EXPECT_EQ(words(kind, 0).find("conserved"), std::string::npos);
+  }
 }
 
 TEST(Report, ManifestHasNullForNaN) {

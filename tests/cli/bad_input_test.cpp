@@ -150,6 +150,29 @@ TEST_F(BadInput, ClassesLayersMethodsOptions) {
   expect_refused(limn({}), 2, "subcommand");
 }
 
+TEST_F(BadInput, CamsPatchesAndSamples) {
+  expect_refused(explain(picture(), {"-m", "grad-cam", "--layer", "logits"}), 2,
+                 "give layer= a convolution's output");
+  expect_refused(explain(picture(), {"-m", "cameras"}), 6, "give scales=[...] that it takes");
+  expect_refused(explain(picture(), {"-m", "ucag(grad-cam, crop=300)"}), 2, "from 8 to 224");
+  expect_refused(explain(picture(), {"-m", "occlusion(window=100)"}), 2,
+                 "larger than the input of 24 x 24");
+  expect_refused(explain(picture(), {"-m", "integrated-gradients(n=0)"}), 2, "whole number from 1");
+  expect_refused(explain(picture(), {"-m", "smoothgrad(gradient, n=0)"}), 2, "whole number from 1");
+  expect_refused(explain(picture(), {"-m", "smoothgrad(gradient, sigma=-1)"}), 2, "number from 0");
+  expect_refused(explain(picture(), {"-m", "smooth-grad-cam++(sigma=-1)"}), 2, "number from 0");
+  Draft flat = small_model();
+  flat.nodes.erase(flat.nodes.begin() + 4);
+  flat.nodes[4].inputs = {"r2"};
+  flat.constants["w3"] = at::rand({5, 6 * 24 * 24});
+  write_onnx(flat, model());
+  expect_refused(explain(picture(), {"-m", "cam"}), 5, "use grad-cam, which needs neither");
+  // A fixed input size is no error for ucag: patches get that size.
+  const auto fixed = explain(picture(), {"-m", "ucag(gradient, patches=2)"});
+  EXPECT_EQ(fixed.code, 0) << fixed.err;
+  EXPECT_NE(fixed.out.find("patches were resized to 24 x 24"), std::string::npos) << fixed.out;
+}
+
 TEST_F(BadInput, PicturesAndTensors) {
   expect_refused(explain(folder_ / "none.png"), 3, "none.png");
   std::filesystem::create_directory(folder_ / "empty");

@@ -134,6 +134,17 @@ TEST_F(Commands, BenchCostPrintsRatios) {
   EXPECT_EQ(names, (std::vector<std::string>{"plain forward", "forward", "gradient"}));
 }
 
+TEST_F(Commands, BenchCostComparesTargetsInOneCall) {
+  const auto result =
+      limn({"bench", "cost", model(), "-m", "lrp", "--targets", "3", "--runs", "1"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("lrp, 3 targets in one call "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("lrp, 3 targets one by one "), std::string::npos) << result.out;
+  const auto many = limn({"bench", "cost", model(), "-m", "lrp", "--targets", "9", "--runs", "1"});
+  EXPECT_NE(many.code, 0);
+  EXPECT_NE(many.err.find("5"), std::string::npos) << many.err;
+}
+
 TEST_F(Commands, BenchSheddingPrintsATableAndDrawsAPlot) {
   Draft draft = small_model();
   draft.inputs[0].shape = {-1, 3, -1, -1};

@@ -193,6 +193,52 @@ TEST_F(ExplainTest, ProbabilityIsAScore) {
               json["results"][0]["prediction"][0]["probability"].get<double>(), 1e-6);
 }
 
+TEST_F(ExplainTest, PrecisionIsRecordedForEachMap) {
+  const std::string mixed = "fp32, bf16 for masked pictures";
+  const auto recorded = [&](const std::string& precision) {
+    const auto result = explain(picture(), {"--precision", precision, "--batch", "auto", "--force",
+                                            "-m", "score-cam", "-m", "occlusion(8)"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    const Json json = Json::parse(read_text(out() + "/manifest.json"));
+    EXPECT_EQ(json["batch"], 0);
+    EXPECT_EQ(json["results"][0]["precision"], json["precision"]);
+    return json;
+  };
+  const Json low = recorded("bf16");
+  EXPECT_EQ(low["precision"], mixed);
+  EXPECT_EQ(low["results"][1]["precision"], "fp32");
+  EXPECT_NE(low["results"][1]["notes"].dump().find("ran in fp32"), std::string::npos);
+  EXPECT_EQ(low["results"][0]["notes"].dump().find("ran in fp32"), std::string::npos);
+  const Json full = recorded("fp32");
+  EXPECT_EQ(full["precision"], "fp32");
+  EXPECT_EQ(full["results"][1]["notes"].dump().find("ran in fp32"), std::string::npos);
+  EXPECT_EQ(recorded("fp64")["precision"], "fp64");
+  const Json chosen = recorded("auto");
+  EXPECT_TRUE(chosen["precision"] == mixed || chosen["precision"] == "fp32");
+  EXPECT_EQ(chosen["results"][1]["notes"].dump().find("ran in fp32"), std::string::npos);
+}
+
+/// Integrated gradients promise the score minus the baseline's, FullGrad's terms the score, and a
+/// message has mass 1; the words and the manifest say which.
+TEST_F(ExplainTest, TheGapSaysWhatItMeasures) {
+  const auto result = explain(
+      picture(), {"-m", "lrp(composite=epsilon)", "-m", "integrated-gradients(n=1)", "-m",
+                  "fullgrad", "-m", "excitation-backprop", "-m", "gradient", "--max-gap", "0"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json results = Json::parse(read_text(out() + "/manifest.json"))["results"];
+  std::vector<Json> kinds;
+  for (const auto& one : results) kinds.push_back(one["gap_of"]);
+  EXPECT_EQ(kinds, (std::vector<Json>{"score", "score-minus-baseline", "terms", "mass", nullptr}));
+  EXPECT_NE(result.out.find("misses the score minus the baseline's score by"), std::string::npos);
+  EXPECT_NE(result.out.find("its terms, not the map, sum to the score"), std::string::npos);
+  EXPECT_NE(result.out.find("of mass 1"), std::string::npos);
+  EXPECT_NE(result.err.find("integrated-gradients(n=1): the map's sum misses the score minus"),
+            std::string::npos)
+      << result.err;
+  const auto traits = limn({"list", "ig"});
+  EXPECT_NE(traits.out.find("the sum is the score minus the baseline's"), std::string::npos);
+}
+
 TEST_F(ExplainTest, LayerReachesCamMethods) {
   ASSERT_EQ(explain(picture(), {"-m", "grad-cam", "--layer", "r1"}).code, 0);
   EXPECT_EQ(Json::parse(read_text(out() + "/manifest.json"))["results"][0]["layer"], "r1");

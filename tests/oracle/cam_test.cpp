@@ -326,10 +326,44 @@ TEST_F(Cams, BadInputIsSaidInWords) {
   says("ucag(grad-cam, crop=300)", "crop");
   says("ucag(grad-camp)", "did you mean");
   says("ucag(grad-cam, scale=-1)", "scale");
+  says("smoothgrad(gradient, sigma=-1)", "legal: a number from 0");
+  says("integrated-gradients(n=0)", "legal: a whole number from 1");
   // A fixed input size: patches get that size, and it says so.
   const auto one = make_method("ucag(grad-cam, patches=2)")->explain(model, x_);
   ASSERT_FALSE(one.notes.empty());
   EXPECT_NE(one.notes.back().find("fixed"), std::string::npos);
+}
+
+/// Heads that are no linear layer on an average: each is told what to type instead.
+TEST_F(Cams, CamRefusesOtherHeads) {
+  const auto says = [&](Draft draft, const std::string& words) {
+    const std::string message = message_of("cam", Model(Graph(draft)).to(at::kDouble), x_);
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+    EXPECT_NE(message.find("use grad-cam"), std::string::npos) << message;
+    EXPECT_EQ(message.find("contrast"), std::string::npos) << message;
+  };
+  Draft squared = testing::small_model();
+  squared.nodes.back() = {.name = "square",
+                          .op = "Mul",
+                          .domain = "",
+                          .opset = 13,
+                          .attributes = {},
+                          .inputs = {"f", "f"},
+                          .outputs = {"logits"}};
+  squared.outputs[0].shape = {-1, 6};
+  says(squared, "do not come from one such layer");
+
+  Draft convolutional = testing::small_model();
+  convolutional.nodes.pop_back();
+  convolutional.nodes.back().outputs = {"logits"};
+  convolutional.outputs[0].shape = {-1, 6};
+  says(convolutional, "last linear layer reads \"r1\", whose places nobody has averaged");
+
+  Draft flat = testing::small_model();
+  flat.nodes.erase(flat.nodes.begin() + 4);
+  flat.nodes[4].inputs = {"r2"};
+  flat.constants["w3"] = at::rand({5, 6 * 24 * 24});
+  says(flat, "no such pool");
 }
 
 }  // namespace
