@@ -32,6 +32,9 @@ struct MethodInfo {
   bool needs_layer = false;   ///< has a `layer` option with a default
   bool anytime = false;       ///< can stop early with what it has (ExplainOptions::stop)
   bool needs_bounds = false;  ///< uses the input's lowest and highest values where known
+  /// Keys of Explanation::inner that come with every map: maps [N, K, H, W] over the input, and
+  /// others [N, ...].
+  std::vector<std::string> extra_maps = {}, extra_arrays = {};
 };
 
 /// What a call shares between methods.

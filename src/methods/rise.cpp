@@ -26,7 +26,8 @@ const MethodInfo& info() {
       .formula = "S(u) = E[f(x * M) M(u)] / p",
       .paper = "Petsiuk, Das, Saenko: RISE, 2018",
       .deterministic = false,
-      .anytime = true};
+      .anytime = true,
+      .extra_maps = {"standard-error"}};
   return value;
 }
 
