@@ -14,6 +14,7 @@ namespace limn {
 /// Masks reach `sigma` pixels past every border of the picture; parameters stand `step` apart,
 /// parameter i at pixel step * i of the picture. The authors find a pixel's window by
 /// floor(u * (1 / step)) in float32, which at some steps from 41 on is one less at a few pixels.
+/// Throws InvalidArgument where sigma is so far from a multiple of step that masks end too early.
 class MaskGenerator {
  public:
   MaskGenerator(std::int64_t height, std::int64_t width, std::int64_t step, std::int64_t sigma,
@@ -36,7 +37,7 @@ class MaskGenerator {
   std::int64_t step_, margin_, padding_, side_;      ///< side_: of a window, 2 r + 1
   std::array<std::int64_t, 2> size_, cells_, full_;  ///< picture, parameters, mask with margin
   std::array<std::int64_t, 2> blocks_;               ///< of step x step pixels that share a window
-  Tensor weights_;                                   ///< [step * step, side * side]
+  Tensor weights_;                                   ///< [side * side, 1, step * step]
 };
 
 }  // namespace limn

@@ -14,7 +14,8 @@ Tensor sharp_masks(const std::vector<double>& areas, std::int64_t pixels,
 }
 
 Term area_term(const Tensor& masks, const Tensor& sharp, double weight) {
-  const Tensor order = std::get<1>(at::sort(masks, true, 1, false));
+  // Not the stable sort: which of many equal values count as high is as in the authors' code.
+  const Tensor order = std::get<1>(at::sort(masks, 1, false));
   const Tensor apart = masks - at::zeros_like(masks).scatter_(1, order, sharp);
   return {-weight * apart.square().mean(1),
           -2 * weight / static_cast<double>(masks.size(1)) * apart};

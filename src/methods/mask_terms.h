@@ -16,7 +16,7 @@ struct Term {
 Tensor sharp_masks(const std::vector<double>& areas, std::int64_t pixels,
                    const at::TensorOptions& like);
 /// -weight mean((sort(m) - sharp)^2) of each mask [A, pixels], and its gradient there. Equal values
-/// keep their order.
+/// stand as libtorch's sort leaves them.
 Term area_term(const Tensor& masks, const Tensor& sharp, double weight);
 
 /// sum |m(y + 1, x) - m(y, x)|^beta + |m(y, x + 1) - m(y, x)|^beta of a mask [h, w]; beta >= 1.

@@ -145,8 +145,8 @@ Results extremal_perturbation(const std::filesystem::path& folder, const json& g
   const auto [rows, columns] = generator.cells();
   const auto areas = static_cast<std::int64_t>(options["areas"].size());
   Results results;
-  results["expected"] = one.inner.at("masks");
-  results["expected_history"] = one.inner.at("history");
+  results["expected"] = one.inner.at("masks")[0].unsqueeze(1);
+  results["expected_history"] = one.inner.at("history")[0];
   results["expected_first_mask_full"] =
       generator.full(at::ones({areas, rows, columns}, x.options()));
   results["expected_pyramid"] =
