@@ -24,11 +24,16 @@ struct ExplainCommand {
 };
 
 constexpr const char* kManifest = "manifest.json";
-constexpr const char* kError = "-standard-error.npy";
 constexpr const char* kReport = "report.html";
 
 /// ImageNet's labels are lists of synonyms; the first is enough for a summary.
 std::string first_name(const std::string& label) { return label.substr(0, label.find(',')); }
+
+/// A key as the manifest names its file.
+std::string file_kind(std::string key) {
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
 
 void print_summary(const ResultRecord& record, const std::string& folder,
                    const std::string& score_kind) {
@@ -60,7 +65,7 @@ int explain(const ExplainCommand& command) {
   }
   if (command.settings.budget > 0 && std::none_of(methods.begin(), methods.end(), anytime)) {
     fail(ErrorCode::InvalidArgument,
-         "--budget stops methods that draw samples until they are good enough; none is given, "
+         "--budget stops methods that get better with time; none is given, "
          "take -m rise");
   }
   style_map(at::zeros({1, 1}), true, command.settings.colormap, command.settings.scale);
@@ -77,7 +82,9 @@ int explain(const ExplainCommand& command) {
         for (const char* end : {".npy", "-heatmap.png", "-overlay.png"}) {
           names.push_back(base(i, m, t) + end);
         }
-        if (has_error(*methods[m].method)) names.push_back(base(i, m, t) + kError);
+        for (const auto& key : extras_of(*methods[m].method)) {
+          names.push_back(base(i, m, t) + "-" + key + ".npy");
+        }
       }
     }
   }
@@ -109,7 +116,9 @@ int explain(const ExplainCommand& command) {
     outcome.record.files = {{"map", name + ".npy"},
                             {"heatmap", name + "-heatmap.png"},
                             {"overlay", name + "-overlay.png"}};
-    if (outcome.error.defined()) outcome.record.files["standard_error"] = name + kError;
+    for (const auto& [key, values] : outcome.extras) {
+      outcome.record.files[file_kind(key)] = name + "-" + key + ".npy";
+    }
     results.push_back(outcome.record);
     if (command.html) {
       // Samples of one picture share its pixels in the page.
@@ -119,8 +128,8 @@ int explain(const ExplainCommand& command) {
     writing = std::async(std::launch::async, [&outbox, outcome = std::move(outcome)] {
       const auto& files = outcome.record.files;
       outbox.put(files.at("map"), encode_npy(outcome.original));
-      if (outcome.error.defined()) {
-        outbox.put(files.at("standard_error"), encode_npy(outcome.error));
+      for (const auto& [key, values] : outcome.extras) {
+        outbox.put(files.at(file_kind(key)), encode_npy(values));
       }
       outbox.put(files.at("heatmap"),
                  encode_png(heatmap_figure(outcome.original, outcome.record.style)));
@@ -187,14 +196,16 @@ void add_explain(CLI::App& app, Action& action) {
   sub->add_flag("--strict", command->strict, "exit code 8 where a map should not be trusted")
       ->group("Results");
   sub->add_option("--budget", command->settings.budget,
-                  "time for each run of rise or d-rise, as 30s, 500ms or 2min")
+                  "time for each run of a method that gets better with it (rise, "
+                  "extremal-perturbation), as 30s, 500ms or 2min")
       ->type_name("TIME")
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"min", 60}, {"h", 3600}},
           CLI::AsNumberWithUnit::CASE_SENSITIVE))
       ->group("Explaining");
   sub->add_flag("--keep-partial", command->settings.keep_partial,
-                "after Ctrl-C keep what is done; rise and d-rise answer with the masks so far")
+                "after Ctrl-C keep what is done; rise, d-rise and the methods that optimize masks "
+                "answer with what they have")
       ->group("Results");
   sub->add_flag("--force", command->force, "overwrite existing files")->group("Results");
   sub->footer(

@@ -137,6 +137,22 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
   return out;
 }
 
+/// What comes with one sample's map.
+std::map<std::string, Tensor> extras(const Method& method, const Explanation& explanation,
+                                     std::int64_t sample, const Geometry& geometry) {
+  std::map<std::string, Tensor> out;
+  const auto own = [&](const std::string& key) {
+    return explanation.inner.at(key)[sample].to(at::kCPU, at::kFloat).contiguous();
+  };
+  for (const auto& key : method.info().extra_maps) {
+    Tensors maps;
+    for (const Tensor& map : own(key).unbind()) maps.push_back(to_original(map, geometry));
+    out[key] = maps.size() == 1 ? maps.front() : at::stack(maps);
+  }
+  for (const auto& key : method.info().extra_arrays) out[key] = own(key);
+  return out;
+}
+
 /// An interrupt that keeps what is done.
 struct EndEarly {};
 
@@ -254,21 +270,16 @@ class Runner {
       const double seconds = (now() - start) / maps;
       for (std::size_t t = 0; t < explanations.size(); ++t) {
         const Tensor map = explanations[t].map().to(at::kCPU);
-        const Tensor error =
-            has_error(*methods_[m].method)
-                ? explanations[t].inner.at("standard-error").to(at::kCPU, at::kFloat)
-                : Tensor();
         for (std::size_t i = 0; i < group.loaded.size(); ++i) {
           const auto sample = static_cast<std::int64_t>(i);
-          hand_over(group, i, m, t, explanations[t], map[sample],
-                    error.defined() ? error[sample][0] : Tensor(), predictions[i], seconds);
+          hand_over(group, i, m, t, explanations[t], map[sample], predictions[i], seconds);
         }
       }
     }
   }
 
   void hand_over(const Group& group, std::size_t i, std::size_t m, std::size_t t,
-                 const Explanation& explanation, const Tensor& map, const Tensor& error,
+                 const Explanation& explanation, const Tensor& map,
                  const std::vector<Prediction>& predictions, double seconds) {
     const Input& input = inputs_[group.first + i];
     const Loaded& loaded = group.loaded[i];
@@ -279,7 +290,7 @@ class Runner {
     out.target = t;
     out.map = map.to(at::kFloat).contiguous();
     out.original = to_original(out.map, loaded.geometry);
-    if (error.defined()) out.error = to_original(error.contiguous(), loaded.geometry);
+    out.extras = extras(*methods_[m].method, explanation, sample, loaded.geometry);
     out.picture = loaded.picture;
     ResultRecord& record = out.record;
     record.input = input.path;
@@ -461,7 +472,12 @@ ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
   return is_share ? ScoreKind::Probability : kind;
 }
 
-bool has_error(const Method& method) { return method.info().anytime; }
+std::vector<std::string> extras_of(const Method& method) {
+  std::vector<std::string> keys = method.info().extra_maps;
+  const auto& arrays = method.info().extra_arrays;
+  keys.insert(keys.end(), arrays.begin(), arrays.end());
+  return keys;
+}
 
 bool explain_all(const LoadedModel& loaded, const std::vector<Input>& inputs,
                  const std::vector<MethodChoice>& methods, const std::vector<TargetChoice>& targets,

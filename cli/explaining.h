@@ -3,6 +3,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,8 +46,8 @@ std::vector<TargetChoice> make_targets(const ExplainSettings& settings);
 /// `lrp-composite-flat`.
 std::string slug(const std::string& text);
 
-/// Whether a map of this method comes with its standard error.
-bool has_error(const Method& method);
+/// What comes with every map of this method: keys of Explanation::inner, in the order saved.
+std::vector<std::string> extras_of(const Method& method);
 
 /// One map.
 struct Outcome {
@@ -54,8 +55,9 @@ struct Outcome {
   std::size_t input = 0, method = 0, target = 0;
   Tensor map;       ///< [h, w] at its own size
   Tensor original;  ///< [H, W] in the picture's geometry
-  Tensor error;     ///< [H, W] standard error in the picture's geometry; undefined without
-  Tensor picture;   ///< uint8 [H, W, 3]
+  /// By key: maps [H, W] or [K, H, W] in the picture's geometry, arrays as they are.
+  std::map<std::string, Tensor> extras;
+  Tensor picture;  ///< uint8 [H, W, 3]
 };
 
 /// Calls `sink` with every map, input by input; a progress line counts maps. Inputs of one shape

@@ -45,6 +45,9 @@ struct MethodInfo {
   bool needs_bounds = false;  ///< uses the input's lowest and highest values where known
   /// What the gap checks; where it is left out, it follows from `conserves` and `complete`.
   GapKind gap = GapKind::None;
+  /// Keys of Explanation::inner that come with every map: maps [N, K, H, W] over the input, and
+  /// others [N, ...].
+  std::vector<std::string> extra_maps = {}, extra_arrays = {};
 };
 
 /// What a call shares between methods.

@@ -51,7 +51,8 @@ const MethodInfo& info() {
           "of Object Detectors via Saliency Maps, 2021",
       .aliases = {"drise"},
       .deterministic = false,
-      .anytime = true};
+      .anytime = true,
+      .extra_maps = {"standard-error"}};
   return value;
 }
 

@@ -295,7 +295,7 @@ Tensor resize_bilinear(const Tensor& maps, std::int64_t height, std::int64_t wid
   return at::upsample_bilinear2d(maps.contiguous(), {height, width}, align_corners);
 }
 
-Tensor smooth_gaussian(const Tensor& maps, double sigma) {
+Tensor smooth_gaussian(const Tensor& maps, double sigma, Border border) {
   if (sigma <= 0) return maps;
   const auto half = static_cast<std::int64_t>(std::ceil(4 * sigma));
   const Tensor i = at::arange(-half, half + 1, maps.options());
@@ -303,7 +303,9 @@ Tensor smooth_gaussian(const Tensor& maps, double sigma) {
   taps = taps / taps.sum();
   const std::int64_t channels = maps.size(1);
   const Tensor vertical = taps.reshape({1, 1, -1, 1}).expand({channels, 1, -1, 1}).contiguous();
-  const Tensor padded = at::replication_pad2d(maps.contiguous(), {half, half, half, half});
+  const Tensor padded = border == Border::Zero
+                            ? at::constant_pad_nd(maps, {half, half, half, half})
+                            : at::replication_pad2d(maps.contiguous(), {half, half, half, half});
   const auto convolved = [&](const Tensor& of, const Tensor& by) {
     return at::convolution(of, by, {}, {1, 1}, {0, 0}, {1, 1}, false, {0, 0}, channels);
   };

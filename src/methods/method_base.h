@@ -137,8 +137,10 @@ std::vector<ValueId> block_ends(const Graph& graph, const Tape& tape);
 /// Bilinear resize of [N, C, h, w] with half-pixel centers or aligned corners.
 Tensor resize_bilinear(const Tensor& maps, std::int64_t height, std::int64_t width,
                        bool align_corners = false);
-/// Gaussian of `sigma` pixels with replicated borders, half width ceil(4 sigma)
-/// (facebookresearch/TorchRay@6a198ee, imsmooth).
-Tensor smooth_gaussian(const Tensor& maps, double sigma);
+/// What a filter sees beyond the border: the nearest pixel, or zeros.
+enum class Border { Replicate, Zero };
+/// Gaussian of `sigma` pixels, half width ceil(4 sigma) (facebookresearch/TorchRay@6a198ee,
+/// imsmooth).
+Tensor smooth_gaussian(const Tensor& maps, double sigma, Border border = Border::Replicate);
 
 }  // namespace limn

@@ -27,7 +27,8 @@ const MethodInfo& info() {
       .paper = "Petsiuk, Das, Saenko: RISE, 2018",
       .aliases = {},
       .deterministic = false,
-      .anytime = true};
+      .anytime = true,
+      .extra_maps = {"standard-error"}};
   return value;
 }
 

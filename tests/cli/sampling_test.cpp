@@ -41,6 +41,20 @@ TEST_F(Sampling, RiseWritesItsStandardError) {
   EXPECT_NE(result.out.find("64 masks; estimated rank correlation"), std::string::npos);
 }
 
+TEST_F(Sampling, ExtremalPerturbationWritesItsMasksAndHistory) {
+  const auto result = explain(picture(), {"-m", "extremal-perturbation([0.1,0.3], max-iter=4)"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json one = manifest()["results"][0];
+  const std::string map = one["files"]["map"], stem = map.substr(0, map.size() - 4);
+  EXPECT_EQ(one["files"]["masks"], stem + "-masks.npy");
+  EXPECT_EQ(one["files"]["history"], stem + "-history.npy");
+  const Tensor masks = read_npy(out() + "/" + stem + "-masks.npy");
+  EXPECT_EQ(masks.sizes(), (std::vector<std::int64_t>{2, 30, 40}));
+  EXPECT_LT((masks.sum(0) - read_npy(out() + "/" + map)).abs().max().item<double>(), 1e-5);
+  const Tensor history = read_npy(out() + "/" + stem + "-history.npy");
+  EXPECT_EQ(history.sizes(), (std::vector<std::int64_t>{2, 2, 4}));
+}
+
 TEST_F(Sampling, ABudgetStopsOnTime) {
   const auto result =
       explain(picture(), {"-m", "rise(n=100000000)", "--budget", "1s", "--batch", "8"});
@@ -49,6 +63,12 @@ TEST_F(Sampling, ABudgetStopsOnTime) {
   EXPECT_TRUE(one["partial"].get<bool>());
   EXPECT_LT(one["seconds"].get<double>(), 20);
   EXPECT_NE(one["notes"][0].get<std::string>().find("stopped after"), std::string::npos);
+  for (const std::string method : {"extremal-perturbation", "meaningful-perturbation"}) {
+    ASSERT_EQ(
+        explain(picture(), {"-m", method + "(max-iter=1000000)", "--budget", "1s", "--force"}).code,
+        0);
+    EXPECT_TRUE(manifest()["results"][0]["partial"].get<bool>()) << method;
+  }
 }
 
 TEST_F(Sampling, BudgetsThatCannotBeKept) {

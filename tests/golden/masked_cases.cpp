@@ -7,6 +7,8 @@
 #include "limn/npy.h"
 #include "methods/detection_similarity.h"
 #include "methods/mask_estimate.h"
+#include "methods/mask_generator.h"
+#include "methods/perturbation.h"
 
 namespace limn::golden {
 namespace {
@@ -103,12 +105,64 @@ Results d_rise(const std::filesystem::path& folder) {
   return results;
 }
 
+std::int64_t whole(const json& options, const char* name) {
+  return options[name].get<std::int64_t>();
+}
+
+Results mask_generator(const std::filesystem::path& folder, const json& options) {
+  const Files file(folder);
+  const Tensor parameters = file["input"].squeeze(1);
+  const MaskGenerator generator(whole(options, "height"), whole(options, "width"),
+                                whole(options, "step"), whole(options, "sigma"),
+                                parameters.options());
+  const Tensor full = generator.full(parameters);
+  Results results;
+  results["expected"] = generator.cropped(full);
+  results["expected_full"] = full;
+  results["expected_parameter_gradient"] = generator.pull(parameters, file["upstream"].squeeze(1));
+  return results;
+}
+
+Results extremal_perturbation(const std::filesystem::path& folder, const json& golden_case) {
+  const json& options = golden_case["options"];
+  const Model model = Model::from_onnx((folder / golden_case["model"].get<std::string>()).string());
+  const Tensor x = Files(folder)["input"];
+  std::string spec = "extremal-perturbation(areas=" + options["areas"].dump();
+  for (const auto& [ours, theirs] : std::map<std::string, std::string>{{"max-iter", "max_iter"},
+                                                                       {"step", "step"},
+                                                                       {"sigma", "sigma"},
+                                                                       {"levels", "num_levels"},
+                                                                       {"max-blur", "max_blur"}}) {
+    spec += ", " + ours + "=" + options[theirs].dump();
+  }
+  for (const char* name : {"variant", "perturbation", "reward"}) {
+    spec += std::string(", ") + name + "=" + options[name].get<std::string>();
+  }
+  const Target target = Target::of_class(golden_case["target"].get<std::int64_t>());
+  const Explanation one = make_method(spec + ")")->explain(model, x, target);
+  const MaskGenerator generator(x.size(2), x.size(3), whole(options, "step"),
+                                whole(options, "sigma"), x.options());
+  const auto [rows, columns] = generator.cells();
+  const auto areas = static_cast<std::int64_t>(options["areas"].size());
+  Results results;
+  results["expected"] = one.inner.at("masks")[0].unsqueeze(1);
+  results["expected_history"] = one.inner.at("history")[0];
+  results["expected_first_mask_full"] =
+      generator.full(at::ones({areas, rows, columns}, x.options()));
+  results["expected_pyramid"] =
+      Pyramid(options["perturbation"], x[0], whole(options, "num_levels"), options["max_blur"])
+          .levels();
+  return results;
+}
+
 }  // namespace
 
 std::optional<Results> run_masked(const std::filesystem::path& folder, const json& golden_case) {
   const std::string method = golden_case.value("method", "");
   if (method == "rise") return rise(folder, golden_case);
   if (method == "d_rise") return d_rise(folder);
+  if (method == "extremal_mask_generator") return mask_generator(folder, golden_case["options"]);
+  if (method == "extremal_perturbation") return extremal_perturbation(folder, golden_case);
   return std::nullopt;
 }
 

@@ -1,4 +1,5 @@
-// Reference results of RISE and D-RISE, whose masks are given.
+// Reference results of RISE and D-RISE, whose masks are given, and of extremal perturbation, whose
+// masks' whole history is compared.
 #pragma once
 #include <filesystem>
 #include <map>
