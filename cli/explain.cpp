@@ -187,14 +187,16 @@ void add_explain(CLI::App& app, Action& action) {
   sub->add_flag("--strict", command->strict, "exit code 8 where a map should not be trusted")
       ->group("Results");
   sub->add_option("--budget", command->settings.budget,
-                  "time for each run of rise or d-rise, as 30s, 500ms or 2min")
+                  "time for each run of rise, d-rise, lime or kernel-shap, as 30s, 500ms or 2min")
       ->type_name("TIME")
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"min", 60}, {"h", 3600}},
           CLI::AsNumberWithUnit::CASE_SENSITIVE))
       ->group("Explaining");
-  sub->add_flag("--keep-partial", command->settings.keep_partial,
-                "after Ctrl-C keep what is done; rise and d-rise answer with the masks so far")
+  sub->add_flag(
+         "--keep-partial", command->settings.keep_partial,
+         "after Ctrl-C keep what is done; rise, d-rise, lime and kernel-shap answer with the "
+         "masks so far")
       ->group("Results");
   sub->add_flag("--force", command->force, "overwrite existing files")->group("Results");
   sub->footer(

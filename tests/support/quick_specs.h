@@ -17,6 +17,8 @@ inline std::vector<std::string> quick_specs() {
       {"integrated-gradients", "integrated-gradients(n=4)"},
       {"smoothgrad", "smoothgrad(n=4)"},
       {"rise", "rise(n=40, cells=4)"},
+      {"lime", "lime(n=40, n-segments=6)"},
+      {"kernel-shap", "kernel-shap(n=40, n-segments=6)"},
       {"occlusion", "occlusion(window=[4,2], stride=[2,2])"}};
   std::vector<std::string> all;
   for (const auto& entry : methods()) {
