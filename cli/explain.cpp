@@ -196,7 +196,7 @@ void add_explain(CLI::App& app, Action& action) {
   sub->add_flag("--strict", command->strict, "exit code 8 where a map should not be trusted")
       ->group("Results");
   sub->add_option("--budget", command->settings.budget,
-                  "time for each run of a method that gets better with it (rise, "
+                  "time for each run of a method that gets better with it (rise, kernel-shap,\n"
                   "extremal-perturbation), as 30s, 500ms or 2min")
       ->type_name("TIME")
       ->transform(CLI::AsNumberWithUnit(
@@ -204,8 +204,8 @@ void add_explain(CLI::App& app, Action& action) {
           CLI::AsNumberWithUnit::CASE_SENSITIVE))
       ->group("Explaining");
   sub->add_flag("--keep-partial", command->settings.keep_partial,
-                "after Ctrl-C keep what is done; rise, d-rise and the methods that optimize masks "
-                "answer with what they have")
+                "after Ctrl-C keep what is done; methods that --budget can stop answer with\n"
+                "what they have")
       ->group("Results");
   sub->add_flag("--force", command->force, "overwrite existing files")->group("Results");
   sub->footer(

@@ -61,6 +61,9 @@ struct ExplainOptions {
   Tensor baseline;
   /// [n, H, W] in 0..1: masks of RISE and D-RISE in place of their own.
   Tensor masks;
+  /// [H, W], or [1 or N, H, W]: whole numbers from 0 up that name each pixel's segment for LIME and
+  /// Kernel SHAP, in place of superpixels of their own (Captum's feature_mask); gaps are fine.
+  Tensor segments;
   /// The masked pictures of Score-CAM, RISE and D-RISE run in bfloat16 (Model::run_from): they need
   /// scores, not differences of scores that hardly differ.
   bool bfloat16 = false;

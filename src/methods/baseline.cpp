@@ -67,8 +67,10 @@ Tensor baseline_of(const std::string& name, const Call& call, const Tensor& x) {
   double number = 0;
   const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
   if (read.ec != std::errc() || read.ptr != name.data() + name.size() || !std::isfinite(number)) {
-    fail(ErrorCode::InvalidArgument, "baseline is \"", name,
-         "\"; legal: zero, black, gray, white, mean, blur, or a number in the model's input space");
+    fail(
+        ErrorCode::InvalidArgument, "baseline is \"", name,
+        "\"; legal: zero, black, gray, white, mean, blur, a number in the model's input space, and "
+        "for lime and kernel-shap segment-mean");
   }
   return at::full_like(x, number);
 }

@@ -74,7 +74,7 @@ void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
   for (std::int64_t n = 0; n < samples; ++n) {
     const std::vector<Target> targets = fixed_targets(pass.objectives, n);
     ExplainOptions within = call.options;
-    within.noise = within.baseline = within.start = within.masks = Tensor();
+    within.noise = within.baseline = within.start = within.masks = within.segments = Tensor();
     within.record.clear();
     within.trace = false;
     within.progress = nullptr;

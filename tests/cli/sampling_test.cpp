@@ -71,8 +71,30 @@ TEST_F(Sampling, ABudgetStopsOnTime) {
   }
 }
 
+TEST_F(Sampling, SuperpixelsComeWithTheirStandardErrorAndKeepABudget) {
+  const auto result =
+      explain(picture(), {"-m", "lime(n=100, n-segments=9)", "-m",
+                          "kernelshap(n_samples=100000000, n_segments=9, segments=slic)", "-m",
+                          "kernel-shap(n=100000000)", "--budget", "1s", "--batch", "8"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json results = manifest()["results"];
+  for (const auto& one : results) {
+    const Tensor error = read_npy(out() + "/" + one["files"]["standard_error"].get<std::string>());
+    EXPECT_EQ(error.sizes(), (std::vector<std::int64_t>{30, 40}));
+  }
+  EXPECT_TRUE(results[0]["gap"].is_null());
+  EXPECT_LT(results[1]["gap"].get<double>(), 1e-4);
+  EXPECT_FALSE(results[1]["partial"].get<bool>());
+  EXPECT_LT(results[2]["gap"].get<double>(), 1e-4);
+  EXPECT_TRUE(results[2]["partial"].get<bool>());
+  EXPECT_NE(result.out.find("the linear model explains R^2"), std::string::npos);
+  EXPECT_NE(result.out.find("exact Shapley values"), std::string::npos);
+}
+
 TEST_F(Sampling, BudgetsThatCannotBeKept) {
-  expect_refused(explain(picture(), {"-m", "rise", "--budget", "1e-9s"}), 2, "longer --budget");
+  for (const char* method : {"rise", "lime", "kernel-shap"}) {
+    expect_refused(explain(picture(), {"-m", method, "--budget", "1e-9s"}), 2, "longer --budget");
+  }
   expect_refused(explain(picture(), {"-m", "lrp", "--budget", "1s"}), 2, "take -m rise");
   expect_refused(explain(picture(), {"-m", "rise", "--budget=-1s"}), 2, "negative");
   EXPECT_NE(explain(picture(), {"-m", "rise", "--budget", "soon"}).code, 0);

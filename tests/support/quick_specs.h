@@ -20,6 +20,8 @@ inline std::vector<std::string> quick_specs() {
       {"extremal-perturbation",
        "extremal-perturbation(areas=[0.1,0.3], max-iter=3, reward=contrastive)"},
       {"meaningful-perturbation", "meaningful-perturbation(max-iter=3, cell=2)"},
+      {"lime", "lime(n=40, n-segments=6)"},
+      {"kernel-shap", "kernel-shap(n=40, n-segments=6)"},
       {"occlusion", "occlusion(window=[4,2], stride=[2,2])"}};
   std::vector<std::string> all;
   for (const auto& entry : methods()) {
