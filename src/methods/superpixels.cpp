@@ -11,7 +11,7 @@ namespace {
 /// The normal equations of so many segments take 128 MB.
 constexpr std::int64_t kMostSegments = 4096;
 constexpr int kRounds = 10;
-constexpr double kSmallest = 0.25;  ///< of the area that a segment has on average
+constexpr double kSmallest = 0.5;  ///< of the area that a segment has on average
 
 struct Grid {
   std::int64_t rows, columns;
@@ -165,12 +165,14 @@ std::vector<Piece> take_apart(Pixels& pixels) {
   return pieces;
 }
 
-/// Joins pieces below `smallest` to their neighbor of the nearest mean color; labels without gaps.
+/// Joins pieces below `smallest` to their neighbor of the nearest mean color, down to two; labels
+/// without gaps.
 void connect(Pixels& pixels, double smallest) {
   std::vector<Piece> pieces = take_apart(pixels);
   std::vector<std::size_t> into(pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) into[i] = i;
-  for (std::size_t a = 0; a < pieces.size(); ++a) {
+  std::size_t left = pieces.size();
+  for (std::size_t a = 0; a < pieces.size() && left > 2; ++a) {
     Piece& small = pieces[a];
     if (small.size >= smallest || small.neighbors.empty()) continue;
     std::size_t nearest = a;
@@ -196,6 +198,7 @@ void connect(Pixels& pixels, double smallest) {
       other.neighbors.insert(b);
     }
     into[a] = nearest;
+    --left;
   }
   std::map<std::size_t, std::int64_t> names;
   for (auto& label : pixels.label) {

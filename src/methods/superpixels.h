@@ -24,9 +24,9 @@ Tensor grid_segments(std::int64_t height, std::int64_t width, std::int64_t n);
 /// step, at most ten rounds; a pixel takes the center with the lowest
 /// d^2 = color^2 + (compactness / S)^2 place^2, S the grid's step. Channels are compared as they
 /// are in the model's space, all times one factor: the picture's range becomes 100 / sqrt(C), so
-/// that black and white lie 100 apart as in Lab. Then pieces below a quarter of S^2 join the
-/// neighbor of the nearest color. No random numbers; ties go to the lower label. Source: Achanta,
-/// Shaji, Smith, Lucchi, Fua, Suesstrunk, "SLIC Superpixels", 2012.
+/// that black and white lie 100 apart as in Lab. Then pieces below half of S^2 join the neighbor of
+/// the nearest color, as long as three are left. No random numbers; ties go to the lower label.
+/// Source: Achanta, Shaji, Smith, Lucchi, Fua, Suesstrunk, "SLIC Superpixels", 2012.
 Tensor slic_segments(const Tensor& picture, std::int64_t n, double compactness);
 
 /// Labels [H, W] for each sample of x [N, C, H, W], int64 on the CPU, from 0 without gaps: the

@@ -134,9 +134,9 @@ Map slow_slic(const Tensor& picture, std::int64_t n, double compactness) {
     }
     std::int64_t small = -1;
     for (const auto& [name, of] : held) {
-      if (small < 0 && of.first < 0.25 * area && !seen.count(name)) small = name;
+      if (small < 0 && of.first < 0.5 * area && !seen.count(name)) small = name;
     }
-    if (small < 0 || beside[small].empty()) break;
+    if (small < 0 || held.size() <= 2) break;
     seen.insert(small);
     std::int64_t nearest = -1;
     double least = INFINITY;
