@@ -141,8 +141,7 @@ TEST(Detectors, MapsOfABoxLieInTheBox) {
     const Model model = small_detector(layout);
     for (const std::string spec :
          {"input-x-gradient", "grad-cam", "lrp", "rap", "rise(n=600)", "d-rise(n=600, cells=4)",
-          "smoothgrad(n=4)", "extremal-perturbation(max-iter=200)",
-          "meaningful-perturbation(max-iter=30, cell=4)"}) {
+          "smoothgrad(n=4)", "meaningful-perturbation(max-iter=30, cell=4)"}) {
       const auto maps = make_method(spec)->explain(model, picture(), Target::parse("top:2"), {});
       for (const auto& one : maps) {
         const Tensor map = one.map()[0];
