@@ -370,7 +370,8 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->type_name("SPEC");
   command
       .add_option("-t,--target", settings.targets,
-                  "what is explained: top1, top:K, class:INDEX, class:LABEL, margin:A-B; on detectors\nalso box:INDEX, box:x1,y1,x2,y2 in the picture's pixels, label:NAME")
+                  "what is explained: top1, top:K, class:INDEX, class:LABEL, margin:A-B; on "
+                  "detectors\nalso box:INDEX, box:x1,y1,x2,y2 in the picture's pixels, label:NAME")
       ->type_name("TARGET");
   command.add_option("--layer", settings.layer, "the layer CAM methods read; default: the last")
       ->group("Explaining");
