@@ -88,24 +88,6 @@ TEST_F(ExplainTest, TensorsAreUsedAsTheyAre) {
   }
 }
 
-TEST_F(ExplainTest, TensorsAreReadOneAfterTheOther) {
-  std::filesystem::create_directory(folder_ / "tensors");
-  // The first ends the run; the others are 16 GiB, of which no disk holds more than the headers.
-  write_npy(folder_ / "tensors/a.npy", at::zeros({1, 3, 25, 24}));
-  const std::string small = encode_npy(at::zeros({1, 1, 1, 1}));
-  const std::size_t data = small.size() - 4;
-  std::string header = small.substr(0, data);
-  header.replace(header.find("(1, 1, 1, 1), }              "), 29, "(1, 1, 16384, 16384), }      ");
-  for (int i = 0; i < 16; ++i) {
-    const std::string path = folder_ / ("tensors/b" + std::to_string(i) + ".npy");
-    write_text(path, header);
-    std::filesystem::resize_file(path, data + (std::size_t{4} << 28));
-  }
-  const auto result = run_process(std::string("ulimit -v 8388608; ") + LIMN_CLI,
-                                  {"explain", model(), folder_ / "tensors", "-o", out()});
-  expect_refused(result, 6, "a.npy");
-}
-
 TEST_F(ExplainTest, OneManifestRedoesTheRun) {
   ASSERT_EQ(explain(picture(), {"-t", "class:bee"}).code, 0);
   const Json json = Json::parse(read_text(out() + "/manifest.json"));
