@@ -62,12 +62,11 @@ Coalitions::Coalitions(const Call& call, const Pass& pass, std::int64_t sample,
     scores.push_back(objective.score[sample].to(at::kCPU, at::kDouble));
   }
   all_ = at::stack(scores);
-  none_ = scores_of_inputs(baseline_, false).select(1, 0);
+  none_ = scores_of_inputs(baseline_).select(1, 0);
 }
 
-Tensor Coalitions::scores_of_inputs(const Tensor& inputs, bool bfloat16) const {
-  return scores_of(pass_.model, {{pass_.model.input(), inputs}}, targets_, call_.options.score,
-                   bfloat16)
+Tensor Coalitions::scores_of_inputs(const Tensor& inputs) const {
+  return scores_of(pass_.model, {{pass_.model.input(), inputs}}, targets_, call_.options.score)
       .to(at::kCPU, at::kDouble);
 }
 
@@ -78,7 +77,7 @@ Tensor Coalitions::scores(const Tensor& shown) const {
     const Tensor visible = some.to(x_.device(), at::kBool)
                                .index_select(1, labels_)
                                .view({some.size(0), 1, x_.size(2), x_.size(3)});
-    parts.push_back(scores_of_inputs(at::where(visible, x_, baseline_), call_.options.bfloat16));
+    parts.push_back(scores_of_inputs(at::where(visible, x_, baseline_)));
   }
   return at::cat(parts, 1);
 }
