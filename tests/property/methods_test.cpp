@@ -1,5 +1,4 @@
 // What every method promises, on random networks in float64.
-#include <ATen/CPUGeneratorImpl.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
@@ -13,7 +12,11 @@
 namespace limn {
 namespace {
 
+using testing::all_zero;
+using testing::double_model;
+using testing::permuted_classes;
 using testing::random_graph;
+using testing::random_input;
 using testing::RandomGraphOptions;
 using testing::relative_error;
 
@@ -24,8 +27,6 @@ std::vector<std::string> contrastive_specs() {
           "lrp(composite=epsilon-plus, contrast=dual)"};
 }
 
-bool all_zero(const Tensor& map) { return map.abs().max().item<double>() == 0; }
-
 /// One spec per method, and the composites of LRP, which are methods of their own in all but name.
 std::vector<std::string> specs() {
   std::vector<std::string> all = testing::quick_specs();
@@ -35,16 +36,6 @@ std::vector<std::string> specs() {
   all.push_back("lrp(composite=epsilon-gamma-box, low=-3, high=3)");
   for (const auto& spec : contrastive_specs()) all.push_back(spec);
   return all;
-}
-
-Tensor random_input(std::uint64_t seed, std::int64_t samples) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  return at::randn({samples, 3, 12, 14}, generator, at::TensorOptions(at::kDouble));
-}
-
-Model double_model(const Draft& draft) {
-  // The graph is used as it is: going through float would round the weights.
-  return Model(Graph(draft)).to(at::kDouble);
 }
 
 RC_GTEST_PROP(Methods, BatchEqualsSingles, ()) {
@@ -219,14 +210,9 @@ RC_GTEST_PROP(Contrast, MapsSumToZeroBeforeTheClamp, ()) {
 /// The classes' order is nobody's business: the rows of the last layer permuted, the maps follow.
 RC_GTEST_PROP(Methods, PermutingClassesPermutesMaps, ()) {
   const auto seed = *rc::gen::arbitrary<std::uint32_t>();
-  Draft draft = random_graph(seed);
-  const Model model = double_model(draft);
+  const Draft draft = random_graph(seed);
   const Tensor order = at::tensor({3, 0, 4, 1, 2}, at::kLong);
-  const auto& last = draft.nodes.back();
-  for (std::size_t i = 1; i < last.inputs.size(); ++i) {
-    draft.constants[last.inputs[i]] = draft.constants[last.inputs[i]].index_select(0, order);
-  }
-  const Model permuted = double_model(draft);
+  const Model model = double_model(draft), permuted = double_model(permuted_classes(draft, order));
   const Tensor x = random_input(seed, 2);
   std::vector<std::string> all = contrastive_specs();
   for (const char* spec :

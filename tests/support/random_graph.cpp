@@ -1,6 +1,8 @@
 // See random_graph.h.
 #include "support/random_graph.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <random>
 
 namespace limn::testing {
@@ -222,5 +224,22 @@ class Builder {
 Draft random_graph(std::uint64_t seed, const RandomGraphOptions& options) {
   return Builder(seed, options).build();
 }
+
+Tensor random_input(std::uint64_t seed, std::int64_t samples) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return at::randn({samples, 3, 12, 14}, generator, at::TensorOptions(at::kDouble));
+}
+
+Model double_model(const Draft& draft) { return Model(Graph(draft)).to(at::kDouble); }
+
+Draft permuted_classes(Draft draft, const Tensor& order) {
+  const auto& last = draft.nodes.back();
+  for (std::size_t i = 1; i < last.inputs.size(); ++i) {
+    draft.constants[last.inputs[i]] = draft.constants[last.inputs[i]].index_select(0, order);
+  }
+  return draft;
+}
+
+bool all_zero(const Tensor& map) { return map.abs().max().item<double>() == 0; }
 
 }  // namespace limn::testing

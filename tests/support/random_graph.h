@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "limn/graph.h"
+#include "limn/model.h"
 
 namespace limn::testing {
 
@@ -24,5 +25,13 @@ struct RandomGraphOptions {
 /// dilated, strided, asymmetrically padded), batch norm, ReLU, pools, residual adds,
 /// concatenations, and what the options add.
 Draft random_graph(std::uint64_t seed, const RandomGraphOptions& options = {});
+
+/// Float64 inputs [samples, 3, 12, 14] for such a network.
+Tensor random_input(std::uint64_t seed, std::int64_t samples);
+/// The graph as it is, in float64: going through float would round the weights.
+Model double_model(const Draft& draft);
+/// The same network with the rows of its last layer, its classes, in another order.
+Draft permuted_classes(Draft draft, const Tensor& order);
+bool all_zero(const Tensor& map);
 
 }  // namespace limn::testing
