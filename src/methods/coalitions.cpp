@@ -84,31 +84,19 @@ Tensor Coalitions::scores(const Tensor& shown) const {
 
 std::int64_t Coalitions::run(std::int64_t total, std::int64_t least, std::int64_t each,
                              const std::function<void(std::int64_t, std::int64_t)>& add) const {
-  const std::int64_t checkpoint = kCheckpoint / each;
-  const std::int64_t batch = std::max<std::int64_t>(1, batch_ / each);
-  const auto samples = static_cast<double>(call_.x.size(0));
-  std::int64_t used = 0;
-  while (used < total) {
-    if (call_.options.stop && call_.options.stop()) {
-      if (used < least) {
-        fail(ErrorCode::InvalidArgument, "the time was over after ", each * used,
-             " coalitions, and ", segments_, " segments need ", each * least,
-             "; give a longer --budget, or fewer n-segments");
-      }
-      break;
+  ExplainOptions reported;
+  reported.progress = progress_of_sample(call_.options, sample_, call_.x.size(0));
+  const auto ends = [&](std::int64_t used) {
+    if (!call_.options.stop || !call_.options.stop()) return false;
+    if (used < least) {
+      fail(ErrorCode::InvalidArgument, "the time was over after ", each * used, " coalitions, and ",
+           segments_, " segments need ", each * least,
+           "; give a longer --budget, or fewer n-segments");
     }
-    const std::int64_t end = std::min(total, (used / checkpoint + 1) * checkpoint);
-    while (used < end) {
-      const std::int64_t count = std::min(batch, end - used);
-      add(used, count);
-      used += count;
-      if (call_.options.progress) {
-        const double share = static_cast<double>(used) / static_cast<double>(total);
-        call_.options.progress((static_cast<double>(sample_) + share) / samples);
-      }
-    }
-  }
-  return used;
+    return true;
+  };
+  return in_batches_until(total, std::max<std::int64_t>(1, batch_ / each), kCheckpoint / each,
+                          reported, ends, add);
 }
 
 namespace {
@@ -131,10 +119,7 @@ void put_notes(Explanation& one, const std::vector<SegmentEstimate>& estimates, 
 
 std::vector<Explanation> explain_segments(const CoalitionOptions& o, const Call& call,
                                           const Estimate& estimate, const Describe& describe) {
-  if (call.x.dim() != 4) {
-    fail(ErrorCode::InvalidArgument, "the input has shape ", call.x.sizes(),
-         ", and segments need [N, C, H, W]; take integrated-gradients or lrp");
-  }
+  need_places(call.x, "segments");
   const Pass pass(call, BatchNorm::Free);
   const Tensor& x = pass.tape[pass.model.input()];
   const Tensors labels = segments_of(o.superpixels, call.options, x);

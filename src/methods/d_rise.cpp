@@ -174,11 +174,7 @@ std::vector<Explanation> explain(const DRiseOptions& o, const Call& call) {
   for (std::int64_t n = 0; n < samples; ++n) {
     Watcher watcher(call, first.model, x[n], found_in(first.proposals, first.objectives, n));
     ExplainOptions options = call.options;
-    if (call.options.progress) {
-      options.progress = [&](double share) {
-        call.options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
-      };
-    }
+    options.progress = progress_of_sample(call.options, n, samples);
     estimates.push_back(estimate_with_masks(
         o.masks, o.reference() ? "nearest" : "original", x.size(2), x.size(3), x.options(), batch,
         options, [&](const Tensor& masks) { return watcher.weights(masks); }));

@@ -170,7 +170,7 @@ void note_ascent(Explanation& one, const ExtremalOptions& o, std::int64_t done) 
 
 std::vector<Explanation> explain(const ExtremalOptions& o, const Call& call) {
   check(o);
-  need_places(call.x);
+  need_places(call.x, "masks");
   const Pass pass(call, BatchNorm::Free);
   const Tensor& x = pass.tape[pass.model.input()];
   const auto side = static_cast<double>(std::max(x.size(2), x.size(3)));
@@ -191,17 +191,13 @@ std::vector<Explanation> explain(const ExtremalOptions& o, const Call& call) {
   std::vector<Explanation> all;
   const std::size_t targets = pass.objectives.size();
   for (std::size_t s = 0; s < targets; ++s) {
-    Tensors masks, histories;
-    for (std::size_t run = s; run < runs.size(); run += targets) {
-      masks.push_back(runs[run].masks());
-      histories.push_back(runs[run].history());
-    }
-    const Tensor each = at::stack(masks);
+    const Tensor each = of_target(runs, s, targets, [](const Ascent& run) { return run.masks(); });
     const double blur = o.smooth * static_cast<double>(std::min(x.size(2), x.size(3)));
     Explanation one =
         around(pass, s, smooth_gaussian(each.sum(1, true), blur, Border::Zero), false);
     one.inner["masks"] = each;
-    one.inner["history"] = at::stack(histories);
+    one.inner["history"] =
+        of_target(runs, s, targets, [](const Ascent& run) { return run.history(); });
     note_ascent(one, o, done);
     note_fallbacks(one, runs[s].walk());
     all.push_back(std::move(one));

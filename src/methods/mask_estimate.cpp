@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/correlation.h"
+#include "methods/sampling.h"
 
 namespace limn {
 namespace {
@@ -178,26 +179,18 @@ class Run {
   MaskEstimate result() {
     MaskEstimate out;
     const std::int64_t total = given_.defined() ? given_.size(0) : o_.n;
-    while (out.used < total) {
-      if (options_.stop && options_.stop()) {
-        if (out.used == 0) {
-          fail(ErrorCode::InvalidArgument,
-               "the time was over before the first masks ran; give a longer --budget");
-        }
-        out.stopped = true;
-        break;
+    const auto ends = [&](std::int64_t used) {
+      if (used > 0 && o_.until > 0 && sums_.agreement() >= o_.until) return true;
+      if (!options_.stop || !options_.stop()) return false;
+      if (used == 0) {
+        fail(ErrorCode::InvalidArgument,
+             "the time was over before the first masks ran; give a longer --budget");
       }
-      const std::int64_t end = std::min(total, (out.used / kCheckpoint + 1) * kCheckpoint);
-      while (out.used < end) {
-        const std::int64_t count = std::min(batch_, end - out.used);
-        add(out.used, count);
-        out.used += count;
-        if (options_.progress) {
-          options_.progress(static_cast<double>(out.used) / static_cast<double>(total));
-        }
-      }
-      if (o_.until > 0 && out.used < total && sums_.agreement() >= o_.until) break;
-    }
+      out.stopped = true;
+      return true;
+    };
+    out.used = in_batches_until(total, batch_, kCheckpoint, options_, ends,
+                                [&](std::int64_t first, std::int64_t count) { add(first, count); });
     out.agreement = sums_.agreement();
     const bool fits = o_.estimator == "regression" && sums_.n() >= 8;
     const auto [map, error] =

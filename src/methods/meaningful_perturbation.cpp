@@ -161,7 +161,7 @@ Tensor nothing_of(const MeaningfulOptions& o, const Call& call, const Tensor& x,
 }
 
 std::vector<Explanation> explain(const MeaningfulOptions& o, const Call& call) {
-  need_places(call.x);
+  need_places(call.x, "masks");
   const Pass pass(call, BatchNorm::Free);
   const Tensor& x = pass.tape[pass.model.input()];
   const auto side = static_cast<double>(std::max(x.size(2), x.size(3)));
@@ -185,13 +185,10 @@ std::vector<Explanation> explain(const MeaningfulOptions& o, const Call& call) {
   std::vector<Explanation> all;
   const std::size_t targets = pass.objectives.size();
   for (std::size_t s = 0; s < targets; ++s) {
-    Tensors maps, histories;
-    for (std::size_t run = s; run < runs.size(); run += targets) {
-      maps.push_back(runs[run].map().unsqueeze(0));
-      histories.push_back(runs[run].history());
-    }
-    Explanation one = around(pass, s, at::stack(maps), false);
-    one.inner["history"] = at::stack(histories);
+    const Tensor maps = of_target(runs, s, targets, [](const Descent& run) { return run.map(); });
+    Explanation one = around(pass, s, maps.unsqueeze(1), false);
+    one.inner["history"] =
+        of_target(runs, s, targets, [](const Descent& run) { return run.history(); });
     note_end(one, done, o.max_iter);
     note_fallbacks(one, runs[s].walk());
     all.push_back(std::move(one));

@@ -55,10 +55,7 @@ std::array<std::int64_t, 2> two(const char* name, const std::vector<double>& giv
 }
 
 std::array<Side, 2> sides(const OcclusionOptions& o, const Tensor& x) {
-  if (x.dim() != 4) {
-    fail(ErrorCode::InvalidArgument, "the input has shape ", x.sizes(),
-         ", and windows need [N, C, H, W]; take integrated-gradients or lrp");
-  }
+  need_places(x, "windows");
   auto window = two("window", o.window), stride = two("stride", o.stride);
   const std::int64_t eighth = std::max<std::int64_t>(1, std::max(x.size(2), x.size(3)) / 8);
   std::array<Side, 2> out{};

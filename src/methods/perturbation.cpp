@@ -89,12 +89,6 @@ Slopes Slope::at(const Tensor& pictures) const {
   return {at::cat(scores), at::cat(gradients), last.walk};
 }
 
-void need_places(const Tensor& x) {
-  if (x.dim() == 4) return;
-  fail(ErrorCode::InvalidArgument, "the input has shape ", x.sizes(),
-       ", and masks need [N, C, H, W]; take integrated-gradients or lrp");
-}
-
 std::int64_t pixels(const char* name, const std::vector<double>& given, std::int64_t least,
                     double otherwise) {
   if (given.empty()) return std::max(least, std::int64_t{std::llround(otherwise)});

@@ -53,9 +53,6 @@ class Slope {
   RuleBook book_;
 };
 
-/// Refuses an input without places.
-void need_places(const Tensor& x);
-
 /// The integer in `given`, or `otherwise` where it is empty. Throws InvalidArgument where it is not
 /// one whole number of at least `least`, and says what to type.
 std::int64_t pixels(const char* name, const std::vector<double>& given, std::int64_t least,
@@ -66,6 +63,14 @@ std::int64_t pixels(const char* name, const std::vector<double>& given, std::int
 /// InvalidArgument where it is stopped before the second, which is the first to see a mask changed.
 std::int64_t optimize(std::int64_t runs, std::int64_t iterations, const ExplainOptions& options,
                       const std::function<void(std::size_t, std::int64_t)>& step);
+/// What the runs of target s give, stacked over samples; runs stand sample by sample, each with all
+/// `targets`.
+template <typename Run, typename Get>
+Tensor of_target(const std::vector<Run>& runs, std::size_t s, std::size_t targets, const Get& get) {
+  std::vector<Tensor> each;
+  for (std::size_t run = s; run < runs.size(); run += targets) each.push_back(get(runs[run]));
+  return at::stack(each);
+}
 /// Marks an explanation whose mask was stopped early.
 void note_end(Explanation& explanation, std::int64_t done, std::int64_t asked);
 

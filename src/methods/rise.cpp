@@ -50,10 +50,7 @@ Model scorer(const RiseOptions& o, const Model& model) {
 }
 
 std::vector<Explanation> explain(const RiseOptions& o, const Call& call) {
-  if (call.x.dim() != 4) {
-    fail(ErrorCode::InvalidArgument, "the input has shape ", call.x.sizes(),
-         ", and masks need [N, C, H, W]; take integrated-gradients or lrp");
-  }
+  need_places(call.x, "masks");
   const Pass pass(call, BatchNorm::Free);
   const Model model = scorer(o, pass.model);
   const ValueId input = pass.model.input();
@@ -65,11 +62,7 @@ std::vector<Explanation> explain(const RiseOptions& o, const Call& call) {
   for (std::int64_t n = 0; n < samples; ++n) {
     const std::vector<Target> targets = fixed_targets(pass.objectives, n);
     ExplainOptions options = call.options;
-    if (call.options.progress) {
-      options.progress = [&](double share) {
-        call.options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
-      };
-    }
+    options.progress = progress_of_sample(call.options, n, samples);
     estimates.push_back(estimate_with_masks(o.masks, o.flavor, x.size(2), x.size(3), x.options(),
                                             batch, options, [&](const Tensor& masks) {
                                               return scores_of(

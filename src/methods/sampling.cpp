@@ -48,6 +48,12 @@ std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std:
   return targets;
 }
 
+void need_places(const Tensor& x, const char* what) {
+  if (x.dim() == 4) return;
+  fail(ErrorCode::InvalidArgument, "the input has shape ", x.sizes(), ", and ", what,
+       " need [N, C, H, W]; take integrated-gradients or lrp");
+}
+
 std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options) {
   if (options.batch > 0) return options.batch;
   const auto bytes = static_cast<double>(tape.bytes(model.graph()));
@@ -58,13 +64,36 @@ std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOpti
 
 void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
                 const std::function<void(std::int64_t, std::int64_t)>& run) {
-  for (std::int64_t first = 0; first < total; first += batch) {
-    const std::int64_t count = std::min(batch, total - first);
-    run(first, count);
-    if (options.progress) {
-      options.progress(static_cast<double>(first + count) / static_cast<double>(total));
+  in_batches_until(
+      total, batch, std::max<std::int64_t>(1, total), options, [](std::int64_t) { return false; },
+      run);
+}
+
+std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, std::int64_t checkpoint,
+                              const ExplainOptions& options,
+                              const std::function<bool(std::int64_t)>& ends,
+                              const std::function<void(std::int64_t, std::int64_t)>& run) {
+  std::int64_t used = 0;
+  while (used < total && !ends(used)) {
+    const std::int64_t end = std::min(total, (used / checkpoint + 1) * checkpoint);
+    while (used < end) {
+      const std::int64_t count = std::min(batch, end - used);
+      run(used, count);
+      used += count;
+      if (options.progress) {
+        options.progress(static_cast<double>(used) / static_cast<double>(total));
+      }
     }
   }
+  return used;
+}
+
+std::function<void(double)> progress_of_sample(const ExplainOptions& options, std::int64_t n,
+                                               std::int64_t samples) {
+  if (!options.progress) return nullptr;
+  return [&options, n, samples](double share) {
+    options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
+  };
 }
 
 void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
@@ -82,11 +111,7 @@ void for_each_sample(const Call& call, const Pass& pass, std::int64_t total,
     // A wrapper within a wrapper draws numbers of its own.
     within.seed = mix(call.options.seed + 1);
     ExplainOptions reported;
-    if (call.options.progress) {
-      reported.progress = [&](double share) {
-        call.options.progress((static_cast<double>(n) + share) / static_cast<double>(samples));
-      };
-    }
+    reported.progress = progress_of_sample(call.options, n, samples);
     in_batches(total, batch, reported, [&](std::int64_t first, std::int64_t count) {
       if (call.options.start.defined()) {
         const Tensor start = call.options.start.slice(0, n, n + 1);

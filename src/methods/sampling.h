@@ -23,6 +23,9 @@ Field method_field(std::string name, InnerMethod& value, std::string help);
 /// given input stays what is explained on inputs made from it.
 std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std::int64_t sample);
 
+/// Throws InvalidArgument for an input without places; `what` needs them: masks, windows, segments.
+void need_places(const Tensor& x, const char* what);
+
 /// How many inputs go through the model at once: the call's batch, or what keeps the tape of a pass
 /// under a gigabyte, at most 32.
 std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options);
@@ -30,6 +33,17 @@ std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOpti
 /// Calls `run(first, count)` for batches of `total` inputs and reports progress.
 void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
                 const std::function<void(std::int64_t, std::int64_t)>& run);
+/// The same until `ends(used)` says so; it is asked before the first input and after every
+/// `checkpoint` inputs, so that where a run ends does not depend on the batch. Returns how many
+/// ran.
+std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, std::int64_t checkpoint,
+                              const ExplainOptions& options,
+                              const std::function<bool(std::int64_t)>& ends,
+                              const std::function<void(std::int64_t, std::int64_t)>& run);
+/// What a call reports while it works on sample n of `samples`, from that sample's share; empty
+/// where nobody listens.
+std::function<void(double)> progress_of_sample(const ExplainOptions& options, std::int64_t n,
+                                               std::int64_t samples);
 
 /// Inputs first .. first + count - 1 of those made from one sample.
 struct SampleBatch {
