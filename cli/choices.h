@@ -1,0 +1,48 @@
+// What explaining commands ask for: methods, targets and how they run.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/model_options.h"
+#include "limn/method.h"
+#include "limn/report.h"
+
+namespace limn::cli {
+
+struct ExplainSettings {
+  std::vector<std::string> methods = {"lrp"};
+  std::vector<std::string> targets = {"top1"};
+  std::string layer, score, colormap, scale = "p99.5", fallback = "none";
+  std::uint64_t seed = 0;
+  std::int64_t batch = 0;
+  double max_gap = 0.05;
+  double budget = 0;          ///< seconds that a sampling method may take; 0: no bound
+  bool keep_partial = false;  ///< an interrupt keeps what is done
+};
+void add_explain_settings(CLI::App& command, ExplainSettings& settings);
+
+struct MethodChoice {
+  std::string asked;  ///< as typed
+  std::string slug;   ///< for file names
+  std::unique_ptr<Method> method;
+  std::vector<OptionFile> rules;  ///< ResultRecord::rules
+};
+/// Makes the methods, with `--layer` put where a method takes one. Throws before anything runs.
+std::vector<MethodChoice> make_methods(const ExplainSettings& settings);
+
+struct TargetChoice {
+  Target target;
+  std::string slug;
+};
+std::vector<TargetChoice> make_targets(const ExplainSettings& settings);
+
+/// Letters, digits and dots kept, everything else one dash: `lrp(composite=flat)` is
+/// `lrp-composite-flat`.
+std::string slug(const std::string& text);
+
+/// The score kind in use: the option, else the sidecar's.
+ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings);
+
+}  // namespace limn::cli
