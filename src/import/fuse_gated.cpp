@@ -195,7 +195,7 @@ bool GatedMatcher::match_hard_sigmoid(DraftNode& last) const {
   const DraftNode* clip = pattern_.producer(product.others[0], {"Clip"});
   const DraftNode* sum = clip ? pattern_.producer(input_of(*clip, 0), {"Add"}) : nullptr;
   if (!sum || sum->inputs.size() != 2) return false;
-  for (const std::string x : sum->inputs) {
+  for (const std::string& x : sum->inputs) {
     if (pattern_.is_constant(x) || !is_shifted_clip(product.others[0], x)) continue;
     last.op = "HardSigmoid";
     last.attributes = {};

@@ -41,7 +41,7 @@ ReportItem fixed_item() {
   result.asked_target = "top1";
   result.target = "class:2 (cat)";
   result.classes = {2};
-  result.predictions = {{2, "cat", 0.75}, {3, "dog", 0.125}};
+  result.predictions = {{2, "cat", 0.75, {}}, {3, "dog", 0.125, {}}};
   result.asked_method = "lrp";
   result.spec = "lrp(composite=epsilon-plus)";
   result.method = "lrp";
