@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/allocator.h"
 #include "cli/cli.h"
 #include "cli/explaining.h"
 #include "cli/outbox.h"
@@ -20,8 +21,8 @@ namespace {
 struct CostCommand {
   ModelOptions model;
   std::vector<std::string> methods;
-  std::int64_t batch = 1, runs = 5, loop = 0, targets = 0;
-  bool json = false;
+  std::int64_t batch = 1, runs = 5, loop = 0, loop_batch = 16, targets = 0;
+  bool autograd = false, json = false;
 };
 
 /// The model as eager libtorch runs it: node by node, nothing folded, contiguous tensors; a value
@@ -47,6 +48,7 @@ class PlainForward {
 
   /// The first output; with gradients only where x asks for them.
   Tensor run(const Tensor& x) const {
+    const DefaultAllocator as_eager_libtorch_has_it;
     const at::AutoGradMode as_asked(x.requires_grad());
     const PlainKernels as_libtorch_runs_them;
     Tensors values = constants_;
@@ -77,16 +79,16 @@ class PlainForward {
   Tensors constants_;
 };
 
-constexpr std::int64_t kLoopBatch = 16;
-
-/// `count` pictures of x's size in batches of 16, as research code loops over masked pictures or
+/// command.loop pictures of x's size in batches, as research code loops over masked pictures or
 /// patches; `backward`: with autograd from the largest logits back to the pictures.
-void plain_loop(const PlainForward& plain, const Tensor& x, std::int64_t count, bool backward) {
-  for (std::int64_t first = 0; first < count; first += kLoopBatch) {
-    const std::int64_t rows = std::min(kLoopBatch, count - first);
+void plain_loop(const PlainForward& plain, const Tensor& x, const CostCommand& command,
+                bool backward) {
+  for (std::int64_t first = 0; first < command.loop; first += command.loop_batch) {
+    const std::int64_t rows = std::min(command.loop_batch, command.loop - first);
     Tensor part = x.slice(0, 0, 1).expand({rows, -1, -1, -1}).contiguous();
     part.set_requires_grad(backward);
     const Tensor logits = plain.run(part);
+    const DefaultAllocator as_eager_libtorch_has_it;
     if (backward) logits.amax(1).sum().backward();
   }
 }
@@ -158,9 +160,12 @@ int cost(const CostCommand& command) {
                        {}});
   }
   if (command.loop > 0) {
-    const auto name = fmt::format("plain loop of {} in batches of {}", command.loop, kLoopBatch);
-    entries.push_back({name, [&] { plain_loop(plain, x, command.loop, false); }, {}});
-    entries.push_back({name + ", autograd", [&] { plain_loop(plain, x, command.loop, true); }, {}});
+    const auto name =
+        fmt::format("plain loop of {} in batches of {}", command.loop, command.loop_batch);
+    entries.push_back({name, [&] { plain_loop(plain, x, command, false); }, {}});
+    if (command.autograd) {
+      entries.push_back({name + ", autograd", [&] { plain_loop(plain, x, command, true); }, {}});
+    }
   }
   // The first run fills caches of weights; then all take turns, so that a busy moment hits each.
   Progress progress("runs",
@@ -206,10 +211,14 @@ void add_bench_cost(CLI::App& bench, Action& action) {
   sub->add_option("--runs", command->runs, "runs of each, after one to warm up")
       ->check(CLI::Range(1, 1000));
   sub->add_option("--loop", command->loop,
-                  "also time eager libtorch on N pictures in batches of 16, without and with\n"
-                  "autograd: the loop that score-cam, ucag or rise is in research code")
+                  "also time eager libtorch on N pictures in a loop, as score-cam or rise is in\n"
+                  "research code")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000));
+  sub->add_option("--loop-batch", command->loop_batch, "pictures in one pass of that loop: 16")
+      ->check(CLI::Range(1, 4096));
+  sub->add_flag("--autograd", command->autograd,
+                "the loop with autograd back to the picture, too, as hooks have it");
   sub->add_option("--targets", command->targets,
                   "also time each method on the K likeliest classes, in one call and one by one")
       ->type_name("K")

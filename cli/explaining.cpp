@@ -155,7 +155,10 @@ class Runner {
     const bool boxed = std::any_of(targets_.begin(), targets_.end(), [](const TargetChoice& one) {
       return one.target.kind == Target::Kind::Box;
     });
-    const std::int64_t batch = boxed ? 1 : std::max<std::int64_t>(1, settings_.batch);
+    const std::int64_t fixed = loaded_.model.fixed_batch();
+    const std::int64_t batch = boxed       ? 1
+                               : fixed > 0 ? fixed
+                                           : std::max<std::int64_t>(1, settings_.batch);
     Group group;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       Loaded next = loader_.load(inputs_[i]);

@@ -112,7 +112,9 @@ void print_header(const InspectCommand& command, const LoadedModel& loaded, std:
   for (const auto size : shape) sizes.push_back(size < 0 ? "?" : std::to_string(size));
   fmt::print("model      {}\n", command.model.path);
   fmt::print("opset      {}\n", graph.opset());
-  fmt::print("input      {} [N,{}]\n", graph.value(model.input()).name, fmt::join(sizes, ","));
+  fmt::print("input      {} [{},{}]\n", graph.value(model.input()).name,
+             model.fixed_batch() > 0 ? std::to_string(model.fixed_batch()) : "N",
+             fmt::join(sizes, ","));
   fmt::print("logits     {}\n", graph.value(model.logits()).name);
   fmt::print("output     {}, {} labels\n",
              model.output_kind() == OutputKind::MultiLabel ? "multi-label" : "single-label",

@@ -1,13 +1,13 @@
 // The `limn` program: arguments in, results on stdout, errors and progress on stderr, an exit code
 // that says what kind of failure it was.
 #include <c10/util/Exception.h>
-#include <malloc.h>
 
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <new>
 
+#include "cli/allocator.h"
 #include "cli/cli.h"
 #include "cli/outbox.h"
 #include "limn/error.h"
@@ -42,10 +42,7 @@ int report(const char* text, int code) {
 }
 
 int run(int count, char** values) {
-  // Large tensors come and go in every pass: keep their pages instead of asking for new ones. 32
-  // MiB is the most that glibc takes.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  keep_freed_memory();
   CLI::App app{"limn shows which parts of a picture made a neural network decide as it did."};
   app.name("limn");
   app.footer(kFooter);

@@ -83,6 +83,8 @@ class Model {
   at::ScalarType dtype() const;
   /// The input's declared [C, H, W]; -1 where dynamic or unknown.
   std::vector<std::int64_t> input_shape() const;
+  /// The declared number of inputs of one pass where the file fixes it; else 0.
+  std::int64_t fixed_batch() const;
 
   Model with_preprocessing(Preprocessing preprocessing) const;
   Model with_labels(std::vector<std::string> labels) const;
@@ -107,8 +109,8 @@ class Model {
   /// The same, keeping the outputs and these values.
   Tape run(const Tensor& x, const std::vector<ValueId>& keep) const;
   /// The logits, and what was given, from values inside the graph, of one batch size, in place of
-  /// their own. Where the
-  /// logits depend on the input past them, the input must be given, too. Nothing is checked.
+  /// their own. Where the logits depend on the input past them, the input must be given, too.
+  /// Nothing is checked.
   /// `bfloat16`: everything up to the last convolution runs in bfloat16, what stands behind it in
   /// float32: for the scores of many inputs. Throws InvalidArgument on a float64 model.
   Tape run_from(const std::vector<std::pair<ValueId, Tensor>>& given, bool bfloat16 = false) const;

@@ -97,9 +97,10 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
            : walk_others(pass, call, backbone.book, targets, others);
   std::vector<std::vector<std::string>> notes;
   Tensor& map = both.target.relevance.at(pass.model.input());
-  Tensor difference = contrasted(map, both.contrast, notes);
+  const Tensor target = map;
+  Tensor difference = contrasted(target, both.contrast, notes);
   const bool clamp = o.clamp && flavor != "wjnam";
-  if (flavor == "gu") difference = over_sum(difference, map);
+  if (flavor == "gu") difference = over_sum(difference, target);
   if (clamp) difference = flavor == "gu" ? displayed(difference) : difference.clamp_min(0);
   map = difference;
   auto all = pass.explanations(call, both.target, pass.model.input(), info());
@@ -108,6 +109,7 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
                                 : "the map starts from |y_t| and looks as if the class were seen";
   for (std::size_t s = 0; s < all.size(); ++s) {
     all[s].is_signed = !clamp;
+    keep_parts(all[s], target, both.contrast, s);
     note_unpredicted(all[s], shows);
     all[s].notes.insert(all[s].notes.end(), notes[s].begin(), notes[s].end());
   }

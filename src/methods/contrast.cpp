@@ -262,6 +262,11 @@ Tensor contrasted(const Tensor& target, const Tensor& contrast,
   return target - contrast * ratio.to(target.scalar_type()).reshape(shape);
 }
 
+void keep_parts(Explanation& one, const Tensor& target, const Tensor& contrast, std::size_t s) {
+  one.inner["target"] = target[static_cast<std::int64_t>(s)];
+  one.inner["contrast"] = contrast[static_cast<std::int64_t>(s)];
+}
+
 void refuse_margins(const Pass& pass, std::string_view instead) {
   for (const auto& objective : pass.objectives) {
     if (objective.subtracted.empty()) continue;

@@ -67,6 +67,10 @@ Tensor per_sample(const Tensor& value, const Tensor& like);
 Tensor contrasted(const Tensor& target, const Tensor& contrast,
                   std::vector<std::vector<std::string>>& notes);
 
+/// Keeps what a contrast is made of as inner["target"] and inner["contrast"]: seed s of [S, N,
+/// ...].
+void keep_parts(Explanation& one, const Tensor& target, const Tensor& contrast, std::size_t s);
+
 /// A request for one walk with the call's settings.
 WalkRequest request_for(const Call& call, std::vector<std::pair<ValueId, Tensor>> seeds,
                         std::vector<ValueId> at);

@@ -67,45 +67,45 @@ Fields fields(RspOptions& o) {
 
 // Stage 2: the rules.
 
-/// What the inputs of a layer receive, and how much |R| sits on windows without any active input,
-/// which receive nothing; one row per target and sample.
+/// What the inputs of a layer receive, [S, N, ...], and how much |R| sits on windows without any
+/// active input and reaches none, [S, N].
 struct Received {
   Tensor c, stranded;
 };
 
-/// scale r / z, 0 where z is; both [M, ...]. Adds to `stranded` [M] the |r| on z = 0.
-Tensor quotient(const Tensor& r, const Tensor& z, double scale, Tensor& stranded) {
-  const Tensor rows = r.unsqueeze(0), lost = mass_on_zero(rows, z).squeeze(0);
-  stranded = stranded.defined() ? stranded + lost : lost;
-  const Tensor factor = at::full({1, r.size(0)}, scale, at::kDouble);
-  return scaled_quotient(rows, z, factor, factor).squeeze(0);
-}
-
 /// scale x_j (V+^T (R+/z+) + V-^T (R-/z-)) through weight-shaped patterns V of each sign, which V-
-/// carries: per sample.
+/// carries: per sample. One target at a time: patterns are shared by nothing, and the maps of one
+/// fit the cache.
 Received by_patterns(const LinearView& view, const Tensor& x, const Tensor& r, double scale) {
-  const Tensor above = r.clamp_min(0), below = r.clamp_max(0);
-  const Tensor v_plus = view.pull_w(x, above), v_minus = view.pull_w(x, below);
-  Received result;
-  const Tensor s_plus = quotient(above, view.apply(x, v_plus, {}), scale, result.stranded);
-  const Tensor s_minus = quotient(below, view.apply(x, v_minus, {}), scale, result.stranded);
-  result.c = view.pull_x(s_plus, v_plus).add_(view.pull_x(s_minus, v_minus)).mul_(x);
-  return result;
+  Tensors received, stranded;
+  for (const Tensor& one : r.split(1)) {
+    Tensor c, lost;
+    for (const Tensor& part : {one.clamp_min(0), one.clamp_max(0)}) {
+      const Tensor v = view.pull_w(x, part.squeeze(0));
+      const auto [s, rest] = quotient_and_rest(part, view.apply(x, v, {}), scale);
+      const Tensor pulled = view.pull_x(s.squeeze(0), v);
+      c = c.defined() ? c.add_(pulled) : pulled;
+      lost = lost.defined() ? lost + rest : rest;
+    }
+    received.push_back(c.mul_(x));
+    stranded.push_back(lost);
+  }
+  return {at::cat(received).unflatten(0, {r.size(0), r.size(1)}), at::cat(stranded)};
 }
 
-/// The same, not yet times x, without patterns where a map has few places: with X [N, P, K] the
-/// input patches of all places, G = X X^T, which all targets share, and R [S, N, P, 2O] both signs
-/// of relevance side by side: z = G R, c = (R/z) R^T X.
-Received by_patches(const LinearView& view, const Tensor& patches, const Tensor& r, double scale) {
+/// The same without patterns, where a map has few places: with X [N, P, K] the input patches of all
+/// places, G = X X^T, which all targets share, and R [S, N, P, 2O] both signs of relevance side by
+/// side: z = G R, c = x (R/z) R^T X.
+Received by_patches(const LinearView& view, const Tensor& input, const Tensor& patches,
+                    const Tensor& r, double scale) {
   const Tensor x = patches.transpose(1, 2).unsqueeze(0);
   const Tensor places = r.flatten(3).transpose(2, 3);
   const Tensor both = at::cat({places.clamp_min(0), places.clamp_max(0)}, 3);
   const Tensor z = at::matmul(at::matmul(x, x.transpose(2, 3)), both);
-  Received result;
-  const Tensor s = quotient(both.flatten(0, 1), z.flatten(0, 1), scale, result.stranded).view_as(z);
-  const Tensor c = at::matmul(at::matmul(s, both.transpose(2, 3)), x);
-  result.c = view.fold(c.flatten(0, 1).transpose(1, 2));
-  return result;
+  const auto [s, rest] = quotient_and_rest(both.flatten(0, 1).unsqueeze(0), z.flatten(0, 1), scale);
+  const Tensor c = at::matmul(at::matmul(s.view_as(z), both.transpose(2, 3)), x);
+  const Tensor folded = view.fold(c.flatten(0, 1).transpose(1, 2));
+  return {folded.unflatten(0, {r.size(0), r.size(1)}) * input, rest.view({r.size(0), r.size(1)})};
 }
 
 /// Whether the patch form is cheaper: 2P/O + 4P/K convolutions' worth of matrix products against 6
@@ -119,19 +119,13 @@ bool few_places(const Step& step, const Tensor& w, const Tensor& r) {
 Tensors sectional(const Step& step, const Tensor& r, bool pointwise, bool shift, LostMass& lost) {
   const auto view = step.view();
   const Tensor x = step.x_nonnegative() ? step.x() : step.x().clamp_min(0);
-  const std::int64_t seeds = r.size(0), samples = r.size(1);
-  std::vector<std::int64_t> times(static_cast<std::size_t>(x.dim()), 1);
-  times[0] = seeds;
-  const Tensor rows = seeds == 1 ? x : x.repeat(times);
   const bool taxed = shift && !pointwise;
   const double scale = taxed ? 2 : 1;
   const Tensor patches = few_places(step, view->weight(), r) ? view->unfold(x) : Tensor();
-  Received received = patches.defined() ? by_patches(*view, patches, r, scale)
-                                        : by_patterns(*view, rows, r.flatten(0, 1), scale);
-  if (patches.defined()) received.c.mul_(rows);
-  const Tensor c = received.c.unflatten(0, {seeds, samples});
+  const auto [c, stranded] =
+      patches.defined() ? by_patches(*view, x, patches, r, scale) : by_patterns(*view, x, r, scale);
   const SignSums mass = sign_sums(r);
-  lost.see(step.node, received.stranded.reshape({seeds, samples}), mass.above - mass.below);
+  lost.see(step.node, stranded, mass.above - mass.below);
   return only(step, taxed ? tax_nonzero(c, mass.above + mass.below) : c);
 }
 

@@ -55,6 +55,7 @@ void need_places(const Tensor& x, const char* what) {
 }
 
 std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options) {
+  if (model.fixed_batch() > 0) return model.fixed_batch();
   if (options.batch > 0) return options.batch;
   const auto bytes = static_cast<double>(tape.bytes(model.graph()));
   const auto samples = static_cast<double>(tape[model.input()].size(0));

@@ -26,8 +26,8 @@ std::vector<Target> fixed_targets(const std::vector<Objective>& objectives, std:
 /// Throws InvalidArgument for an input without places; `what` needs them: masks, windows, segments.
 void need_places(const Tensor& x, const char* what);
 
-/// How many inputs go through the model at once: the call's batch, or what keeps the tape of a pass
-/// under a gigabyte, at most 32.
+/// How many inputs go through the model at once: what its file fixes, else the call's batch, else
+/// what keeps the tape of a pass under a gigabyte, at most 32.
 std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOptions& options);
 
 /// Calls `run(first, count)` for batches of `total` inputs and reports progress.

@@ -65,9 +65,11 @@ std::vector<Explanation> explain(const ContrastiveOptions& o, const Call& call) 
   ContrastWalk both = walk_others(pass, call, backbone.book, targets, others);
   std::vector<std::vector<std::string>> notes;
   Tensor& map = both.target.relevance.at(pass.model.input());
-  map = contrasted(map, both.contrast, notes);
+  const Tensor target = map;
+  map = contrasted(target, both.contrast, notes);
   auto all = pass.explanations(call, both.target, pass.model.input(), info());
   for (std::size_t s = 0; s < all.size(); ++s) {
+    keep_parts(all[s], target, both.contrast, s);
     all[s].notes.insert(all[s].notes.end(), notes[s].begin(), notes[s].end());
     note_unpredicted(all[s], "the map starts from 1 and looks as if the class were seen");
     if (pass.model.output_kind() == OutputKind::MultiLabel) {

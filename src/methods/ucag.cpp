@@ -135,9 +135,10 @@ class Unfolding {
   std::int64_t batch() const {
     const double times = static_cast<double>(size_.first * size_.second) /
                          static_cast<double>(call_.x.size(2) * call_.x.size(3));
-    const auto whole = static_cast<double>(inner_batch(pass_.model, pass_.tape, call_.options));
-    if (call_.options.batch > 0) return call_.options.batch;
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(whole / std::max(times, 1.0)));
+    const std::int64_t whole = inner_batch(pass_.model, pass_.tape, call_.options);
+    if (call_.options.batch > 0 || pass_.model.fixed_batch() > 0) return whole;
+    return std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(static_cast<double>(whole) / std::max(times, 1.0)));
   }
 
   /// The inner method's maps of patches of sample n, one per target.

@@ -65,8 +65,9 @@ PixelCurve curve(const Model& model, const Tensor& from, const Tensor& to, const
   changes = changes.view({1, 1, map.size(0), map.size(1)}).to(from.device());
   const Model runner = model.folded();
   PixelCurve out;
-  for (std::int64_t first = 0; first <= steps; first += options.batch) {
-    const std::int64_t count = std::min(options.batch, steps + 1 - first);
+  const std::int64_t batch = model.fixed_batch() > 0 ? model.fixed_batch() : options.batch;
+  for (std::int64_t first = 0; first <= steps; first += batch) {
+    const std::int64_t count = std::min(batch, steps + 1 - first);
     const Tensor number =
         at::arange(first, first + count, changes.options()).view({count, 1, 1, 1});
     const Tensor tape_input = at::where(changes <= number, to, from);

@@ -12,7 +12,7 @@
 namespace limn {
 namespace {
 
-[[noreturn]] void does_not_fit(const Model& model, const Tape& tape) {
+[[noreturn]] void does_not_fit(const Model& model, const Tape& tape, const std::string& why = "") {
   std::string shapes, layouts;
   for (const ValueId id : model.graph().outputs()) {
     shapes += concat(shapes.empty() ? "" : ", ", "\"", model.graph().value(id).name, "\" ");
@@ -20,7 +20,7 @@ namespace {
   }
   for (const auto& name : Detector::layouts()) layouts += (layouts.empty() ? "" : ", ") + name;
   fail(ErrorCode::Unsupported, "the outputs ", shapes, " do not fit the detector layout \"",
-       model.detector().layout, "\"; layouts: ", layouts,
+       model.detector().layout, "\"", why, "; layouts: ", layouts,
        " (`detector` in <model>.limn.json, or --detector)");
 }
 
@@ -52,6 +52,11 @@ Proposals read_grid(const Model& model, const Tape& tape, std::int64_t height, s
     does_not_fit(model, tape);
   }
   const Tensor rows = channels_first ? out.transpose(1, 2) : out;
+  const auto classes = static_cast<std::size_t>(rows.size(2) - (channels_first ? 4 : 5));
+  if (!model.labels().empty() && model.labels().size() != classes) {
+    does_not_fit(model, tape,
+                 concat(" (", classes, " classes, where ", model.labels().size(), " have labels)"));
+  }
   Tensor center = rows.slice(2, 0, 2), size = rows.slice(2, 2, 4);
   if (how.layout == "yolox") {
     const auto [cells, strides] = grids(how, height, width, out.options());

@@ -130,6 +130,11 @@ std::vector<std::int64_t> Model::input_shape() const {
                            : std::vector<std::int64_t>{-1, -1, -1};
 }
 
+std::int64_t Model::fixed_batch() const {
+  const auto& shape = graph().value(input()).info.shape;
+  return shape.empty() ? 0 : std::max<std::int64_t>(shape[0], 0);
+}
+
 Model Model::with_preprocessing(Preprocessing preprocessing) const {
   auto copy = state_->with_graph(state_->graph);
   copy->preprocessing = std::move(preprocessing);

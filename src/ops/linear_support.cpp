@@ -21,9 +21,8 @@ Tensor repeat_batch(const Tensor& tensor, std::int64_t count) {
   if (own == 0 || count % own != 0) {
     fail(ErrorCode::InvalidArgument, "a batch of ", count, " is no multiple of ", own);
   }
-  std::vector<std::int64_t> times(static_cast<std::size_t>(tensor.dim()), 1);
-  times[0] = count / own;
-  return tensor.repeat(times);
+  // Unlike repeat, cat keeps channels_last.
+  return at::cat(Tensors(static_cast<std::size_t>(count / own), tensor));
 }
 
 Tensor sum_to_sizes(const Tensor& tensor, at::IntArrayRef sizes) {

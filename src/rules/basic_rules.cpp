@@ -25,6 +25,11 @@ Tensor over_seeds(const Tensor& s, const Transpose& transpose) {
 
 }  // namespace
 
+Tensor over_targets(const Tensors& each) {
+  if (each.size() == 1) return each.front().unsqueeze(0);
+  return at::cat(each).unflatten(0, {static_cast<std::int64_t>(each.size()), each[0].size(0)});
+}
+
 Tensor pull(const LinearView& view, const Tensor& s, const Tensor& w) {
   return over_seeds(s, [&](const Tensor& one) { return view.pull_x(one, w); });
 }
@@ -70,8 +75,7 @@ Tensors pull_gradient_at(const Step& step, const Tensors& in, const Tensors& out
   }
   Tensors result(in.size());
   for (std::size_t i = 0; i < in.size(); ++i) {
-    if (per_input[i].size() == 1) result[i] = per_input[i].front().unsqueeze(0);
-    if (per_input[i].size() > 1) result[i] = at::stack(per_input[i]);
+    if (!per_input[i].empty()) result[i] = over_targets(per_input[i]);
   }
   return result;
 }

@@ -26,6 +26,9 @@ Rule flat_window_rule();
 
 /// a / b where b != 0, else 0.
 Tensor safe_divide(const Tensor& a, const Tensor& b);
+/// What each target's [N, ...] sends down as one message [S, N, ...], in their memory layout, which
+/// at::stack would not keep.
+Tensor over_targets(const Tensors& each);
 /// A(w)^T s for s with the leading seed axis.
 Tensor pull(const LinearView& view, const Tensor& s, const Tensor& w);
 /// The same for a weight that is always the same under this name at this node: "w", "w+" ...; its

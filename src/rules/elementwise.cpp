@@ -260,55 +260,38 @@ SignSums sign_sums(const Tensor& t) {
   return {above, below};
 }
 
-Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below) {
+QuotientAndRest quotient_and_rest(const Tensor& r, const Tensor& z, double scale) {
   if (!same_layout(r, z) || !in_runs(r)) {
-    const Tensor scaled =
-        r.clamp_min(0) * against_samples(above, r) + r.clamp_max(0) * against_samples(below, r);
-    return at::where(z != 0, scaled / z, at::zeros({}, z.options()));
+    const Tensor none = z == 0;
+    return {(scale * r / z.masked_fill(none, 1)).masked_fill(none, 0),
+            r.abs().masked_fill(none.logical_not(), 0).flatten(2).sum(2, false, at::kDouble)};
   }
   Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
-  const Tensor factors = at::stack({above, below}).to(at::kDouble).contiguous();
   const std::int64_t batch = r.size(1), samples = r.size(0) * batch, size = r.numel() / samples;
-  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "scaled_quotient", [&] {
-    const scalar_t *from = r.data_ptr<scalar_t>(), *by = z.data_ptr<scalar_t>();
-    const double* factor = factors.data_ptr<double>();
-    scalar_t* to = out.data_ptr<scalar_t>();
-    for_pieces(samples, size,
-               [&](std::int64_t, std::int64_t sample, std::int64_t begin, std::int64_t end) {
-                 const auto up = static_cast<scalar_t>(factor[sample]);
-                 const auto down = static_cast<scalar_t>(factor[samples + sample]);
-                 const scalar_t *values = from + sample * size, *zs = by + sample % batch * size;
-                 scalar_t* results = to + sample * size;
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   const scalar_t v = values[i];
-                   results[i] = zs[i] != 0 ? v * (v > 0 ? up : down) / zs[i] : scalar_t(0);
-                 }
-               });
-  });
-  return out;
-}
-
-Tensor mass_on_zero(const Tensor& r, const Tensor& z) {
-  if (!same_layout(r, z) || !in_runs(r)) {
-    return r.abs().masked_fill(z.ne(0), 0).flatten(2).sum(2, false, at::kDouble);
-  }
-  const std::int64_t batch = r.size(1), samples = r.size(0) * batch, size = r.numel() / samples;
-  const std::int64_t pieces = (size + kGrain - 1) / kGrain;
-  Tensor parts = at::zeros({r.size(0), batch, pieces}, at::kDouble);
+  Tensor parts = at::empty({r.size(0), batch, (size + kGrain - 1) / kGrain}, at::kDouble);
   double* sums = parts.data_ptr<double>();
-  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "mass_on_zero", [&] {
+  AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "quotient_and_rest", [&] {
+    const auto factor = static_cast<scalar_t>(scale);
     const scalar_t *from = r.data_ptr<scalar_t>(), *by = z.data_ptr<scalar_t>();
+    scalar_t* to = out.data_ptr<scalar_t>();
     for_pieces(samples, size,
                [&](std::int64_t p, std::int64_t sample, std::int64_t begin, std::int64_t end) {
                  const scalar_t *values = from + sample * size, *zs = by + sample % batch * size;
-                 double sum = 0;
+                 scalar_t* results = to + sample * size;
+                 int stranded = 0;
                  for (std::int64_t i = begin; i < end; ++i) {
+                   results[i] = zs[i] != 0 ? factor * values[i] / zs[i] : scalar_t(0);
+                   stranded |= (zs[i] == 0) & (values[i] != 0);
+                 }
+                 // Rare, so that the loop above stays one that vector registers can do.
+                 double sum = 0;
+                 for (std::int64_t i = begin; stranded && i < end; ++i) {
                    if (zs[i] == 0) sum += std::abs(static_cast<double>(values[i]));
                  }
                  sums[p] = sum;
                });
   });
-  return parts.sum(2);
+  return {out, parts.sum(2)};
 }
 
 Tensor rectified_and_active(const Tensor& x) {
@@ -342,8 +325,12 @@ Tensor equilibrium_quotients(const Tensor& r, const Tensor& z, const Tensor& z_o
     const Tensor none = at::zeros_like(up);
     Tensor z_off = ones - z_on;
     z_off = z_off.masked_fill(z_off <= 1e-6 * ones, 0);
-    return at::cat({scaled_quotient(r, z, up * ratio, down), scaled_quotient(r, z_on, up, none),
-                    scaled_quotient(r, z_off, none, down)});
+    const auto over = [&](const Tensor& by, const Tensor& above, const Tensor& below) {
+      const Tensor scaled =
+          r.clamp_min(0) * against_samples(above, r) + r.clamp_max(0) * against_samples(below, r);
+      return (scaled / by.masked_fill(by == 0, 1)).masked_fill(by == 0, 0);
+    };
+    return at::cat({over(z, up * ratio, down), over(z_on, up, none), over(z_off, none, down)});
   }
   std::vector<std::int64_t> sizes = r.sizes().vec();
   sizes[0] *= 3;

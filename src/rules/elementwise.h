@@ -35,10 +35,12 @@ struct SignSums {
   Tensor above, below;
 };
 SignSums sign_sums(const Tensor& t);
-/// Positive r times `above` [S, N], negative r times `below`, over z; 0 where z = 0.
-Tensor scaled_quotient(const Tensor& r, const Tensor& z, const Tensor& above, const Tensor& below);
-/// Per seed and sample, [S, N] in float64: the sum of |r| where z = 0; r is [S, shape of z].
-Tensor mass_on_zero(const Tensor& r, const Tensor& z);
+/// scale r / z, 0 where z = 0, and per seed and sample the sum of |r| there, [S, N] in float64; r
+/// is [S, shape of z].
+struct QuotientAndRest {
+  Tensor quotient, rest;
+};
+QuotientAndRest quotient_and_rest(const Tensor& r, const Tensor& z, double scale);
 /// max(x, 0), and behind it along the batch 1 where x > 0, else 0: [2N, ...].
 Tensor rectified_and_active(const Tensor& x);
 /// Three quotients of Attribution Equilibrium, one behind the other along the seeds, [3S, N, ...]:

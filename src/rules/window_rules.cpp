@@ -63,7 +63,7 @@ Rule window_rule(std::string name, bool ties) {
               const Tensor r = r_out.front()[s].contiguous().reshape(places.sizes());
               seeds.push_back(windows.fold(weights * r, x));
             }
-            return only(step, at::stack(seeds));
+            return only(step, over_targets(seeds));
           }};
 }
 

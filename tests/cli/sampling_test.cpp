@@ -151,6 +151,7 @@ TEST_F(Sampling, DetectorsThatFindNothingOrDoNotFit) {
   refused({"-t", "box:0,40,16,60"}, 3, "no detection overlaps");
   refused({"-t", "label:red"}, 3, "no red is detected; detected: box:0 green");
   refused({"-t", "box:1,2"}, 2, "box:x1,y1,x2,y2");
+  refused({"--detector", "yolov8"}, 5, "classes, where 3 have labels");
   refused({"--detector", "boxes-scores-labels"}, 5,
           "layouts: yolox, yolov5, yolov8, boxes-scores-labels");
   expect_refused(explain(picture(), {"-m", "d-rise"}), 5, "not described as a detector");
