@@ -2,9 +2,13 @@
 // Source: numpy/lib/format.py.
 #include "limn/npy.h"
 
+#include <ATen/ATen.h>
+
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <tuple>
 
 #include "image/file.h"
