@@ -12,7 +12,15 @@ Tensors tile_forward(const Node&, Inputs in) {
          " dimensions");
   }
   std::vector<std::int64_t> shape = in[0].sizes().vec();
-  for (std::size_t d = 0; d < shape.size(); ++d) shape[d] *= repeats[d];
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    // Also where another size is 0, so that the product of these two cannot overflow.
+    const double size = static_cast<double>(shape[d]) * static_cast<double>(repeats[d]);
+    if (size < 0 || size > kMaxBatchElements) {
+      fail(ErrorCode::BadModel, "repeats a size of ", shape[d], " ", repeats[d], " times; at most ",
+           kMaxBatchElements, " elements are allowed");
+    }
+    shape[d] *= repeats[d];
+  }
   check_size(shape);
   return {in[0].repeat(repeats)};
 }
