@@ -156,9 +156,9 @@ class Runner {
       return one.target.kind == Target::Kind::Box;
     });
     const std::int64_t fixed = loaded_.model.fixed_batch();
-    const std::int64_t batch = boxed       ? 1
-                               : fixed > 0 ? fixed
-                                           : std::max<std::int64_t>(1, settings_.batch);
+    std::int64_t batch = std::max<std::int64_t>(1, settings_.batch);
+    if (fixed > 0) batch = fixed;
+    if (boxed) batch = 1;
     Group group;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       Loaded next = loader_.load(inputs_[i]);
