@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A file may include only from its own row or below:
-#   cli serve | render metrics data | methods concepts text | rules | model | import | ops | graph |
+#   cli serve | evaluation | render metrics data | methods concepts text | rules | model | import | ops | graph |
 #   base image
 # and the library neither prints nor reads the environment.
 set -euo pipefail
@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 
 find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xargs awk '
   BEGIN {
-    split("base image graph ops import model rules methods concepts text render metrics data cli serve", names, " ")
-    split("1    1     2     3   4      5     6     7       7        7    8      8       8    9   9", rows, " ")
+    split("base image graph ops import model rules methods concepts text render metrics data evaluation cli serve", names, " ")
+    split("1    1     2     3   4      5     6     7       7        7    8      8       8    9          10  10", rows, " ")
     for (i in names) row[names[i]] = rows[i]
     # Public headers belong to the row of what they declare.
     for (i = split("tensor error spec options version npy", headers, " "); i > 0; --i) header[headers[i]] = 1
@@ -17,11 +17,12 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["model"] = header["target"] = header["detector"] = 5
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
-    for (i = split("image sidecar shapes render report compare_maps insertion_deletion limn", headers, " "); i > 0; --i) header[headers[i]] = 8
+    header["results"] = 9
+    for (i = split("image sidecar shapes render report compare_maps insertion_deletion dataset metric limn", headers, " "); i > 0; --i) header[headers[i]] = 8
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")
-    if (path[1] == "cli") own = 9
+    if (path[1] == "cli") own = 10
     else if (path[1] == "include") { name = path[n]; sub(/\..*/, "", name); own = header[name] }
     # What reads and draws pictures may use the public types of every row.
     else own = path[2] == "image" ? 8 : row[path[2]]

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limn/error.h"
 #include "limn/target.h"
+#include "metrics/metric_base.h"
 
 namespace limn {
 namespace {
@@ -138,6 +138,72 @@ PixelCurve insertion(const Model& model, const Tensor& x, const Tensor& map, std
   check(x, map, options);
   const Tensor input = x.to(model.device(), model.dtype());
   return curve(model, blurred_start(input, options.blur), input, map, target, options);
+}
+
+namespace {
+
+struct CurveOptions {
+  std::int64_t step = 0;
+  std::string blur = "rise";
+};
+
+Fields deletion_fields(CurveOptions& o) {
+  return {
+      integer_field("step", o.step, 0, 1'000'000'000, "pixels a step; 0: a 28th of the picture")};
+}
+
+Fields insertion_fields(CurveOptions& o) {
+  Fields fields = deletion_fields(o);
+  fields.push_back(
+      choice_field("blur", o.blur, {"rise", "ucag"}, "the blurred copy that pixels appear on"));
+  return fields;
+}
+
+Measurement measured(const PixelCurve& curve) {
+  return {.values = {{"area", curve.area}}, .curves = {{"probability", curve.probability}}};
+}
+
+Measurement measure_deletion(const CurveOptions& o, const MetricCase& one) {
+  return measured(deletion(one.model, one.x, one.map, one.target, {.step = o.step}));
+}
+
+Measurement measure_insertion(const CurveOptions& o, const MetricCase& one) {
+  return measured(
+      insertion(one.model, one.x, one.map, one.target, {.step = o.step, .blur = o.blur}));
+}
+
+std::vector<double> mean_area(const CurveOptions&, const std::vector<MetricRow>& rows) {
+  return {mean_of(rows, "area")};
+}
+
+constexpr const char* kPaper = "Petsiuk, Das, Saenko: RISE, 2018";
+
+}  // namespace
+
+MetricEntry metric_deletion() {
+  return define_metric<CurveOptions>(
+      {.name = "deletion",
+       .title = "Deletion",
+       .summary = "How fast the class's probability falls as the most relevant pixels vanish.",
+       .formula = "area under p(class) over the share of pixels set to 0, most relevant first",
+       .paper = kPaper,
+       .columns = {{.name = "area", .better = Better::Lower, .help = "mean area under the curve"}},
+       .needs_model = true},
+      deletion_fields, measure_deletion, mean_area);
+}
+
+MetricEntry metric_insertion() {
+  return define_metric<CurveOptions>(
+      {.name = "insertion",
+       .title = "Insertion",
+       .summary = "How fast the class's probability rises as the most relevant pixels appear.",
+       .formula =
+           "area under p(class) over the share of pixels shown on a blurred copy, most relevant "
+           "first",
+       .paper = kPaper,
+       .columns = {{.name = "area", .better = Better::Higher, .help = "mean area under the curve"}},
+       .needs_model = true},
+      insertion_fields, measure_insertion, mean_area);
 }
 
 }  // namespace limn
