@@ -21,10 +21,12 @@ Tensor colormap_table(const std::string& name);
 struct MapStyle {
   std::string colormap;
   std::string rule;  ///< `max`, `p99.5` or a number: what `high` was chosen by
-  double low = 0;    ///< -high where the map is signed, else 0
+  double low = 0;    ///< -high where the map is signed; else 0, or the lowest value above 0 where
+                     ///< that exceeds a fifth of `high`, as `words` then says
   double high = 1;   ///< values beyond are drawn as the last color; the raw map is never changed
   bool clipped = false;
-  /// What a reader must be told: a constant map, only negative values, values that are not numbers.
+  /// What a reader must be told: a constant map, only negative values, values that are not numbers,
+  /// colors that do not start at zero.
   std::string words;
   bool constant = false;
 };

@@ -19,6 +19,10 @@ struct Stop {
 /// Diverging maps use 255 of their 256 entries, so that zero falls on one entry and is white.
 constexpr int kLastDiverging = 254;
 
+/// An unsigned map whose lowest value lies above this share of the scale would be bright all over
+/// (RISE's maps are): its colors start at that value.
+constexpr double kFarAboveZero = 0.2;
+
 std::vector<Stop> even_stops(const std::vector<std::uint32_t>& colors) {
   std::vector<Stop> stops;
   for (std::size_t i = 0; i < colors.size(); ++i) {
@@ -143,6 +147,11 @@ MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colorma
   const bool two_sided = is_signed || low < 0;
   style.clipped = largest > style.high;
   style.low = two_sided ? -style.high : 0;
+  if (!two_sided && low < high) {
+    // Places that the input never covered are 0 and do not count.
+    const double lowest = values.masked_select(values > 0).min().item<double>();
+    if (lowest > kFarAboveZero * style.high && lowest < style.high) style.low = lowest;
+  }
   style.colormap = colormap.empty() ? (two_sided ? "red-blue" : "inferno") : colormap;
   colormap_table(style.colormap);
   if (low == high) {
@@ -151,6 +160,8 @@ MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colorma
     if (style.high == 0) style.high = 1;
   } else if (high <= 0) {
     style.words = "evidence against only: no positive value";
+  } else if (style.low > 0) {
+    style.words = "colors start at the lowest value, " + render::short_number(style.low);
   }
   return style;
 }
@@ -160,8 +171,7 @@ Tensor color_map(const Tensor& map, const MapStyle& style) {
   if (style.constant) {
     return at::full({map.size(0), map.size(1), 3}, 224, at::kByte);
   }
-  const double middle_low = style.low < 0 ? -style.high : 0;
-  const Tensor place = (map.to(at::kCPU, at::kDouble) - middle_low) / (style.high - middle_low);
+  const Tensor place = (map.to(at::kCPU, at::kDouble) - style.low) / (style.high - style.low);
   const int last = style.low < 0 ? kLastDiverging : 255;
   const Tensor index = (place * last).round().clamp(0, 255).to(at::kLong);
   return table.index_select(0, index.flatten()).view({map.size(0), map.size(1), 3});
@@ -172,7 +182,8 @@ Tensor color_layer(const Tensor& map, const MapStyle& style) {
   Tensor strength = at::zeros({map.size(0), map.size(1)}, at::kDouble);
   Tensor colors = color_map(map, style);
   if (!style.constant) {
-    const Tensor relative = (values / style.high).clamp(-1, 1);
+    const double zero = std::max(style.low, 0.0);
+    const Tensor relative = ((values - zero) / (style.high - zero)).clamp(zero > 0 ? 0 : -1, 1);
     // Weak values get a full hue and little of it: pale colors would only veil the picture.
     constexpr double kLift = 0.4;
     MapStyle unit = style;

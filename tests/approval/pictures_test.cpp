@@ -87,6 +87,26 @@ TEST(Colors, ScaleRules) {
   }
 }
 
+TEST(Colors, StartAtTheLowestValueOfAMapFarAboveZero) {
+  // The 0 is a place that the input never covered.
+  const Tensor far = at::tensor({0.0, 0.6, 0.8, 1.0}).view({1, 4});
+  const MapStyle style = style_map(far, false, "", "max");
+  EXPECT_DOUBLE_EQ(style.low, 0.6);
+  EXPECT_NE(style.words.find("lowest value, 0.6"), std::string::npos) << style.words;
+  const Tensor layer = color_layer(far, style)[0];
+  EXPECT_EQ(layer[0][3].item<int>(), 0);
+  EXPECT_EQ(layer[1][3].item<int>(), 0) << "the lowest value is clear";
+  EXPECT_EQ(layer[3][3].item<int>(), 255);
+  const Tensor colors = color_map(far, style)[0], table = colormap_table("inferno");
+  EXPECT_TRUE(at::equal(colors[1], table[0]));
+  EXPECT_TRUE(at::equal(colors[3], table[255]));
+
+  const Tensor near = at::tensor({0.1, 0.5, 1.0}).view({1, 3});
+  EXPECT_EQ(style_map(near, false, "", "max").low, 0) << "a low minimum keeps zero as the start";
+  EXPECT_EQ(style_map(far, true, "", "max").low, -1) << "signed maps keep zero in the middle";
+  EXPECT_EQ(style_map(far, false, "", "0.5").low, 0) << "a scale below the lowest value";
+}
+
 TEST(Colors, ConcentrationOfOnePixel) {
   Tensor map = at::full({100, 100}, 1e-6, at::kDouble);
   map[3][4] = -1;
