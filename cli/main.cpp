@@ -63,6 +63,8 @@ int run(int count, char** values) {
   add_bench_cost(*bench, action);
   add_bench_shedding(*bench, action);
   add_bench_masks(*bench, action);
+  add_bench_run(*bench, action);
+  add_bench_merge(*bench, action);
   add_shapes(app, action);
   try {
     app.parse(count, values);
