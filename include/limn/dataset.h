@@ -29,6 +29,7 @@ struct Truth {
   Tensor boxes;    ///< bool [H, W]: the union of its boxes, difficult ones included; or undefined
   Tensor pixels;   ///< bool [H, W]: the union of its masks; or undefined
   Tensor ignored;  ///< bool [H, W]: pixels that nobody labelled; undefined where there are none
+  bool object_masks = false;       ///< `pixels` are masks of objects, not of a segmentation
   bool all_difficult = false;      ///< every object of the class is marked difficult
   bool in_difficult_list = false;  ///< the pair belongs to the pointing game's DIF subset
   /// `pixels` where there are masks, else `boxes`; undefined where only the label is known.

@@ -1,11 +1,13 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
 #include "limn/compare_maps.h"
+#include "limn/dense_crf.h"
 #include "limn/error.h"
 #include "limn/graph.h"
 #include "limn/heatmap.h"
 #include "limn/image.h"
 #include "limn/insertion_deletion.h"
+#include "limn/localization.h"
 #include "limn/method.h"
 #include "limn/model.h"
 #include "limn/npy.h"
