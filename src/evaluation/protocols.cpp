@@ -51,6 +51,25 @@ const std::vector<Protocol>& protocols() {
        .rule = ClassRule::Labelled,
        .side = 224,
        .metrics = {"deletion(step=1792)", "insertion(step=1792, blur=ucag)"}},
+      {.name = "pointing/torchray-2019",
+       .summary = "The pointing game with a tolerance of 15 pixels of the picture, all pairs and the "
+                  "difficult ones, of every labelled class.",
+       .source = "Fong, Patrick, Vedaldi: Extremal Perturbations, 2019 "
+                 "(facebookresearch/TorchRay@6a198ee)",
+       .rule = ClassRule::Labelled,
+       .side = 0,
+       .metrics = {"pointing-game(tolerance=15, tolerance-share=0.04, mask=auto, subset=all)",
+                   "pointing-game(tolerance=15, tolerance-share=0.04, mask=auto, subset=dif)"}},
+      {.name = "demo",
+       .summary = "Pointing game, overlap by sign, deletion and insertion on pictures of any size: "
+                  "what others fix in pixels of 224 is a share of the picture.",
+       .source = "limn; the constants of the protocols above, times side / 224",
+       .rule = ClassRule::Labelled,
+       .side = 0,
+       .metrics = {"pointing-game(tolerance=0, tolerance-share=0.04, mask=auto, subset=all)",
+                   "posneg-miou(center=none, mask=finest, subset=all)",
+                   "posneg-miou(center=mean, mask=finest, subset=all)", "deletion(step=0)",
+                   "insertion(step=0, blur=rise)"}},
   };
   return all;
 }
