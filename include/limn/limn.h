@@ -2,6 +2,7 @@
 #pragma once
 #include "limn/compare_maps.h"
 #include "limn/error.h"
+#include "limn/faithfulness.h"
 #include "limn/graph.h"
 #include "limn/heatmap.h"
 #include "limn/image.h"
@@ -11,6 +12,7 @@
 #include "limn/npy.h"
 #include "limn/render.h"
 #include "limn/report.h"
+#include "limn/resample.h"
 #include "limn/shapes.h"
 #include "limn/sidecar.h"
 #include "limn/target.h"
