@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "golden/faithfulness_cases.h"
 #include "golden/golden_specs.h"
 #include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
@@ -287,6 +288,7 @@ CaseResult run_case(const std::string& case_file) {
     auto ours = run_metric(folder, golden_case);
     if (!ours) ours = run_localization(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
+    if (!ours) ours = run_faithfulness(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
