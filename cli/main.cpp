@@ -67,6 +67,7 @@ int run(int count, char** values) {
   add_bench_run(*bench, action);
   add_bench_merge(*bench, action);
   add_shapes(app, action);
+  add_data(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "limn/error.h"
 #include "limn/image.h"
 #include "limn/options.h"
 #include "limn/shapes.h"
@@ -57,6 +58,8 @@ struct DatasetItem {
 struct DatasetProblem {
   std::string id;
   std::string what;  ///< what is wrong and where, for people
+  ErrorCode code = ErrorCode::BadInput;
+  bool readable = false;  ///< the item is read all the same: a box cut at the picture's edge
 };
 
 /// Items are read one at a time; safe to read from many threads.
@@ -72,6 +75,8 @@ class Dataset {
   virtual std::string id(std::int64_t index) const = 0;
   /// Throws BadInput, NotFound or Io that name the file; the other items can still be read.
   virtual DatasetItem read(std::int64_t index) const = 0;
+  /// DatasetItem::labels of an item, where possible without its picture. Throws as read does.
+  virtual std::vector<int> labels_of(std::int64_t index) const { return read(index).labels; }
   /// What can be known before work starts: missing pictures, masks of another size, unknown
   /// classes.
   virtual std::vector<DatasetProblem> check() const = 0;

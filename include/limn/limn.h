@@ -1,6 +1,8 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
+#include "limn/class_map.h"
 #include "limn/compare_maps.h"
+#include "limn/dataset.h"
 #include "limn/dense_crf.h"
 #include "limn/error.h"
 #include "limn/faithfulness.h"
