@@ -12,6 +12,7 @@
 #include "golden/golden_specs.h"
 #include "golden/masked_cases.h"
 #include "golden/metric_cases.h"
+#include "golden/sanity_cases.h"
 #include "limn/error.h"
 #include "limn/method.h"
 #include "limn/model.h"
@@ -284,6 +285,7 @@ CaseResult run_case(const std::string& case_file) {
     result.id = golden_case.value("id", result.id);
     auto ours = run_metric(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
+    if (!ours) ours = run_sanity(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
