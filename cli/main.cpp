@@ -68,6 +68,7 @@ int run(int count, char** values) {
   add_bench_merge(*bench, action);
   add_shapes(app, action);
   add_data(app, action);
+  add_spray(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {

@@ -21,6 +21,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     for (i = split("localization dense_crf image sidecar shapes render report compare_maps insertion_deletion dataset metric class_map limn", headers, " "); i > 0; --i) header[headers[i]] = 8
     header["suite"] = header["runner"] = header["limn"] = 9
     for (i = split("faithfulness resample", headers, " "); i > 0; --i) header[headers[i]] = 8
+    header["sanity"] = header["spray"] = 8
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")

@@ -14,6 +14,7 @@
 #include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
 #include "golden/metric_cases.h"
+#include "golden/sanity_cases.h"
 #include "limn/error.h"
 #include "limn/method.h"
 #include "limn/model.h"
@@ -289,6 +290,7 @@ CaseResult run_case(const std::string& case_file) {
     if (!ours) ours = run_localization(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
     if (!ours) ours = run_faithfulness(folder, golden_case);
+    if (!ours) ours = run_sanity(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
