@@ -10,6 +10,7 @@
 #include "limn/method.h"
 #include "limn/metric.h"
 #include "limn/render.h"
+#include "limn/suite.h"
 #include "ops/op.h"
 
 namespace limn::cli {
@@ -205,6 +206,18 @@ bool is_named(const Info& info, const std::string& wanted) {
                      [&](const auto& alias) { return canonical_name(alias) == wanted; });
 }
 
+void list_protocols() {
+  for (const auto& one : protocols()) {
+    fmt::print("{}  (SHA-256 {})\n", one.name, one.hash().substr(0, 12));
+    print_block("", one.summary);
+    print_block("source", one.source);
+    print_block("labels", std::string(class_rule_name(one.rule)));
+    if (one.side > 0) print_block("input", fmt::format("{0} x {0}", one.side));
+    for (const auto& metric : one.metrics) print_block("metric", metric);
+    fmt::print("\n");
+  }
+}
+
 int list(const std::string& name) {
   const std::string wanted = canonical_name(name);
   if (wanted == "methods") {
@@ -223,6 +236,15 @@ int list(const std::string& name) {
     for (const auto& info : colormaps()) describe_colormap(info);
     return 0;
   }
+  if (wanted == "suites") {
+    for (const auto& one : suites()) fmt::print("{:<18} {}\n", one.name, one.title);
+    fmt::print("\n`limn bench run NAME --print` shows one, `limn bench run NAME` runs it.\n");
+    return 0;
+  }
+  if (wanted == "protocols") {
+    list_protocols();
+    return 0;
+  }
   if (wanted == "metrics") {
     list_entries(metrics(), "formula, paper, columns, options");
     return 0;
@@ -231,8 +253,8 @@ int list(const std::string& name) {
     list_entries(datasets(), "layout, source, options");
     return 0;
   }
-  std::vector<std::string> names = {"methods",   "metrics", "datasets",
-                                    "operators", "presets", "colormaps"};
+  std::vector<std::string> names = {"methods", "metrics",   "datasets", "operators",
+                                    "presets", "colormaps", "suites",   "protocols"};
   for (const auto& entry : methods()) {
     if (is_named(entry.info, wanted)) {
       describe_method(entry);
@@ -284,8 +306,10 @@ int list(const std::string& name) {
 void add_list(CLI::App& app, Action& action) {
   const auto name = std::make_shared<std::string>();
   CLI::App* sub = app.add_subcommand("list", "Say what there is: methods, metrics, data sets ...");
-  sub->add_option("WHAT", *name,
-                  "methods, metrics, datasets, operators, presets, colormaps, or the name of one")
+  sub->add_option(
+         "WHAT", *name,
+         "methods, metrics, datasets, suites, protocols, operators, presets, colormaps, or the\n"
+         "name of one")
       ->required();
   sub->footer("Examples:\n  limn list methods\n  limn list lrp\n  limn list operators\n");
   sub->callback([name, &action] { action = [name] { return list(*name); }; });

@@ -52,8 +52,9 @@ const std::vector<Protocol>& protocols() {
        .side = 224,
        .metrics = {"deletion(step=1792)", "insertion(step=1792, blur=ucag)"}},
       {.name = "pointing/torchray-2019",
-       .summary = "The pointing game with a tolerance of 15 pixels of the picture, all pairs and the "
-                  "difficult ones, of every labelled class.",
+       .summary =
+           "The pointing game with a tolerance of 15 pixels of the picture, all pairs and the "
+           "difficult ones, of every labelled class.",
        .source = "Fong, Patrick, Vedaldi: Extremal Perturbations, 2019 "
                  "(facebookresearch/TorchRay@6a198ee)",
        .rule = ClassRule::Labelled,
@@ -69,7 +70,15 @@ const std::vector<Protocol>& protocols() {
        .metrics = {"pointing-game(tolerance=0, tolerance-share=0.04, mask=auto, subset=all)",
                    "posneg-miou(center=none, mask=finest, subset=all)",
                    "posneg-miou(center=mean, mask=finest, subset=all)", "deletion(step=0)",
-                   "insertion(step=0, blur=rise)"}},
+                   "insertion(step=0, blur=scaled)"}},
+      {.name = "mprt/adebayo-2018",
+       .summary = "Cascading randomization of all layers from the output down, and another class's "
+                  "map, for the likeliest class.",
+       .source = "Adebayo et al.: Sanity Checks for Saliency Maps, 2018 (weights drawn as in "
+                 "understandable-machine-intelligence-lab/Quantus@85bc29d)",
+       .rule = ClassRule::Likeliest,
+       .side = 0,
+       .metrics = {"sanity(mode=cascading, stages=0, init=torch, abs=true, random-logit=true)"}},
   };
   return all;
 }

@@ -90,8 +90,8 @@ std::map<std::string, std::string> settings_of(const std::vector<std::string>& w
     if (at == std::string::npos || std::find(legal.begin(), legal.end(), key) == legal.end()) {
       std::string all;
       for (const auto& one : legal) all += (all.empty() ? "" : ", ") + one + "=...";
-      fail(ErrorCode::InvalidArgument, "\"", words[i], "\" is not understood here; legal: ",
-           all.empty() ? "nothing more" : all,
+      fail(ErrorCode::InvalidArgument, "\"", words[i],
+           "\" is not understood here; legal: ", all.empty() ? "nothing more" : all,
            "; a blank inside a spec needs brackets or quotes around it");
     }
     if (!out.emplace(key, words[i].substr(at + 1)).second) {

@@ -75,8 +75,14 @@ Tensor blurred_start(const Tensor& x, const std::string& blur) {
     const auto taps = mirrored_taps(11, 5);
     return filter_separable(at::constant_pad_nd(x, {5, 5, 5, 5}), taps, taps);
   }
+  if (blur == "scaled") {
+    const double sigma = 5.0 * static_cast<double>(std::min(x.size(2), x.size(3))) / 224;
+    const std::int64_t reach = std::max<std::int64_t>(1, std::llround(sigma));
+    const auto taps = mirrored_taps(2 * reach + 1, sigma);
+    return filter_separable(at::constant_pad_nd(x, {reach, reach, reach, reach}), taps, taps);
+  }
   if (blur != "ucag") {
-    fail(ErrorCode::InvalidArgument, "blur is \"", blur, "\"; legal: rise, ucag");
+    fail(ErrorCode::InvalidArgument, "blur is \"", blur, "\"; legal: rise, ucag, scaled");
   }
   if (x.size(2) < 26 || x.size(3) < 26) {
     fail(ErrorCode::InvalidArgument, "blur=ucag mirrors 25 pixels at each border; a picture of ",
@@ -113,8 +119,8 @@ Fields deletion_fields(CurveOptions& o) {
 
 Fields insertion_fields(CurveOptions& o) {
   Fields fields = deletion_fields(o);
-  fields.push_back(
-      choice_field("blur", o.blur, {"rise", "ucag"}, "the blurred copy that pixels appear on"));
+  fields.push_back(choice_field("blur", o.blur, {"rise", "ucag", "scaled"},
+                                "the blurred copy that pixels appear on"));
   return fields;
 }
 

@@ -24,17 +24,17 @@ class BenchRun : public CommandLine {
                R"({"labels": ["circle", "square", "triangle", "star", "ring"],
                    "output": "multi-label", "preprocessing": {"resize": "direct",
                    "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}})");
-    write_text(suite_file(), "title Small\nneeds model an ONNX file\nmodel small {model}\n"
-                             "data shapes shapes(n=60, size=24)\nmethod gradient\n"
-                             "method smoothgrad(gradient, n=8)\nmetric deletion(step=20)\n");
+    write_text(suite_file(),
+               "title Small\nneeds model an ONNX file\nmodel small {model}\n"
+               "data shapes shapes(n=60, size=24)\nmethod gradient\n"
+               "method smoothgrad(gradient, n=8)\nmetric deletion(step=20)\n");
   }
   std::string suite_file() const { return folder_ / "small.suite"; }
   std::vector<std::string> arguments(const std::string& folder,
                                      std::vector<std::string> more = {}) const {
-    std::vector<std::string> all = {"bench",           "run", suite_file(),
-                                    "--set",           "model=" + model(),
-                                    "--threads",       "1",   "-o",
-                                    folder_ / folder};
+    std::vector<std::string> all = {
+        "bench",     "run", suite_file(), "--set",         "model=" + model(),
+        "--threads", "1",   "-o",         folder_ / folder};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }

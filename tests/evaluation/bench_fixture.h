@@ -23,7 +23,8 @@ class Bench : public ::testing::Test {
     write_text(folder_ / "small.limn.json", kShapesSidecar);
   }
   std::string suite_text(const std::string& data, const std::string& more = "") const {
-    return "title A small suite\nmodel small " + (folder_ / "small.onnx") + "\ndata shapes " + data +
+    return "title A small suite\nmodel small " + (folder_ / "small.onnx") + "\ndata shapes " +
+           data +
            "\nmethod gradient\nmethod grad-cam\nmethod smoothgrad(gradient, n=2)\n"
            "metric deletion(step=100)\nlabels top1\nmetric insertion(step=200)\nseed 3\n" +
            more;
@@ -43,8 +44,8 @@ class Bench : public ::testing::Test {
     std::map<std::string, std::string> out;
     each_result((folder_ / name) + "/results.jsonl", [&](ResultLine&& line) {
       line.seconds = 0;
-      EXPECT_TRUE(out.emplace(line.key(), result_text(line)).second) << "written twice: "
-                                                                     << line.key();
+      EXPECT_TRUE(out.emplace(line.key(), result_text(line)).second)
+          << "written twice: " << line.key();
     });
     return out;
   }

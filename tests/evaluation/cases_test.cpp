@@ -1,9 +1,8 @@
 // Which classes of a picture are explained, and which metrics count them.
 #include "evaluation/cases.h"
 
-#include <gtest/gtest.h>
-
 #include <ATen/ATen.h>
+#include <gtest/gtest.h>
 
 #include "limn/error.h"
 #include "support/process.h"
@@ -52,12 +51,12 @@ TEST(Cases, OneOfManyIsTheLikeliest) {
 }
 
 TEST(Cases, OfClassesWithOneLabelTheLikeliestIsExplained) {
-  EXPECT_EQ(targets(cases_of(OutputKind::SingleLabel, {1}, {.6, .1, .2, 0, 0}),
-                    ClassRule::Labelled),
-            (Targets{2}));
-  EXPECT_EQ(targets(cases_of(OutputKind::SingleLabel, {1}, {.6, .2, .1, 0, 0}),
-                    ClassRule::Labelled),
-            (Targets{1}));
+  EXPECT_EQ(
+      targets(cases_of(OutputKind::SingleLabel, {1}, {.6, .1, .2, 0, 0}), ClassRule::Labelled),
+      (Targets{2}));
+  EXPECT_EQ(
+      targets(cases_of(OutputKind::SingleLabel, {1}, {.6, .2, .1, 0, 0}), ClassRule::Labelled),
+      (Targets{1}));
 }
 
 TEST(Cases, TheLikeliestNeedNotBeThere) {

@@ -1,4 +1,5 @@
-// Result lines: what is written comes back, and a file that a killed run left is read and continued.
+// Result lines: what is written comes back, and a file that a killed run left is read and
+// continued.
 #include "limn/results.h"
 
 #include <gtest/gtest.h>

@@ -43,8 +43,8 @@ TEST_F(Bench, MeasuresWhatAPlainLoopDoes) {
     const Tensor x = preprocess(item.picture, model.preprocessing(), model.input_shape()).x;
     const Tensor share = at::sigmoid(model.run(x)[model.logits()])[0];
     const auto best = share.argmax().item<std::int64_t>();
-    for (const std::string method : {"gradient", "grad-cam", "smoothgrad(gradient, n=2)", "random",
-                                     "center"}) {
+    for (const std::string method :
+         {"gradient", "grad-cam", "smoothgrad(gradient, n=2)", "random", "center"}) {
       const auto one = make_method(method);
       ExplainOptions options;
       options.seed = 3;

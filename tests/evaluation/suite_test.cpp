@@ -104,9 +104,10 @@ TEST(Suite, LinesOfOptionalVariablesAreLeftOut) {
   EXPECT_EQ(with.models.size(), 3U);
   EXPECT_EQ(with.data.size(), 2U);
   EXPECT_TRUE(with.left_out.empty());
-  expect_refused("optional more another model\nmodel n {more}\ndata d shapes\nmethod gradient\n"
-                 "metric deletion\n",
-                 {"left out", "--set more=PATH", "another model"});
+  expect_refused(
+      "optional more another model\nmodel n {more}\ndata d shapes\nmethod gradient\n"
+      "metric deletion\n",
+      {"left out", "--set more=PATH", "another model"});
 }
 
 TEST(Suite, MistakesAreNamedWithTheirLine) {
