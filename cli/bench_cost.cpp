@@ -2,18 +2,16 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "cli/allocator.h"
 #include "cli/cli.h"
 #include "cli/explaining.h"
 #include "cli/outbox.h"
+#include "cli/plain_forward.h"
 #include "cli/progress.h"
 #include "limn/error.h"
 #include "limn/target.h"
-#include "ops/kernels.h"
-#include "ops/op.h"
 
 namespace limn::cli {
 namespace {
@@ -23,60 +21,6 @@ struct CostCommand {
   std::vector<std::string> methods;
   std::int64_t batch = 1, runs = 5, loop = 0, loop_batch = 16, targets = 0;
   bool autograd = false, json = false;
-};
-
-/// The model as eager libtorch runs it: node by node, nothing folded, contiguous tensors; a value
-/// is freed after its last use.
-class PlainForward {
- public:
-  explicit PlainForward(const Model& model) : graph_(model.graph()), input_(model.input()) {
-    last_use_.assign(graph_.values().size(), -1);
-    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
-      for (const ValueId id : graph_.nodes()[n].inputs) {
-        if (id) last_use_[static_cast<std::size_t>(id.index)] = static_cast<int>(n);
-      }
-    }
-    for (const ValueId id : graph_.outputs()) {
-      last_use_[static_cast<std::size_t>(id.index)] = static_cast<int>(graph_.nodes().size());
-    }
-    constants_.resize(graph_.values().size());
-    for (std::size_t v = 0; v < constants_.size(); ++v) {
-      const Tensor& constant = graph_.values()[v].constant;
-      if (constant.defined()) constants_[v] = constant.contiguous();
-    }
-  }
-
-  /// The first output; with gradients only where x asks for them.
-  Tensor run(const Tensor& x) const {
-    const DefaultAllocator as_eager_libtorch_has_it;
-    const at::AutoGradMode as_asked(x.requires_grad());
-    const PlainKernels as_libtorch_runs_them;
-    Tensors values = constants_;
-    values[static_cast<std::size_t>(input_.index)] = x.contiguous();
-    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
-      const Node& node = graph_.nodes()[n];
-      Tensors in;
-      for (const ValueId id : node.inputs) {
-        in.push_back(id ? values[static_cast<std::size_t>(id.index)] : Tensor());
-      }
-      Tensors out = node.spec->forward(node, in);
-      for (std::size_t i = 0; i < node.outputs.size() && i < out.size(); ++i) {
-        if (node.outputs[i]) values[static_cast<std::size_t>(node.outputs[i].index)] = out[i];
-      }
-      for (const ValueId id : node.inputs) {
-        if (id && last_use_[static_cast<std::size_t>(id.index)] == static_cast<int>(n)) {
-          values[static_cast<std::size_t>(id.index)] = Tensor();
-        }
-      }
-    }
-    return values[static_cast<std::size_t>(graph_.outputs().front().index)];
-  }
-
- private:
-  const Graph& graph_;
-  ValueId input_;
-  std::vector<int> last_use_;
-  Tensors constants_;
 };
 
 /// command.loop pictures of x's size in batches, as research code loops over masked pictures or
@@ -91,18 +35,6 @@ void plain_loop(const PlainForward& plain, const Tensor& x, const CostCommand& c
     const DefaultAllocator as_eager_libtorch_has_it;
     if (backward) logits.amax(1).sum().backward();
   }
-}
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 struct Entry {

@@ -20,8 +20,13 @@ void add_doctor(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_bench_cost(CLI::App& bench, Action& action);
 void add_bench_shedding(CLI::App& bench, Action& action);
+void add_bench_curves(CLI::App& bench, Action& action);
 void add_bench_masks(CLI::App& bench, Action& action);
+void add_bench_run(CLI::App& bench, Action& action);
+void add_bench_merge(CLI::App& bench, Action& action);
 void add_shapes(CLI::App& app, Action& action);
+void add_data(CLI::App& app, Action& action);
+void add_spray(CLI::App& app, Action& action);
 
 /// The command line as typed, for the manifest.
 const std::vector<std::string>& command_line();

@@ -2,10 +2,9 @@
 // can be said, not only seen, where the relevance lies.
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "cli/cli.h"
 #include "cli/explaining.h"
+#include "cli/model_files.h"
 #include "cli/outbox.h"
 #include "limn/error.h"
 #include "limn/npy.h"
@@ -14,22 +13,6 @@
 
 namespace limn::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// models/ beside the program, installed, or in the source tree it was built from.
-std::string model_file(const std::string& name) {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = program.parent_path();
-  const fs::path places[] = {beside / "models", beside / "../share/limn/models", LIMN_MODELS};
-  for (const auto& place : places) {
-    if (fs::exists(place / name)) return (place / name).lexically_normal().string();
-  }
-  fail(ErrorCode::NotFound, "demo model \"", name, "\" is in none of \"", places[0].string(),
-       "\", \"", places[1].string(), "\", \"", places[2].string(),
-       "\"; it comes with limn's source: ./dev build");
-}
 
 /// [H, W, 3] as figures want it.
 Tensor upright(const Tensor& picture) { return picture.permute({1, 2, 0}).contiguous(); }
@@ -74,8 +57,8 @@ class Demo {
     std::vector<std::string> files = {"cheat.png"};
     for (const auto& name : names) files.push_back(name + ".png");
     std::vector<std::string> paths;
-    for (const auto& name : names) paths.push_back(model_file(name + ".onnx"));
-    const std::string cheat_path = model_file("shapes_cheat.onnx");
+    for (const auto& name : names) paths.push_back(demo_model_file(name + ".onnx"));
+    const std::string cheat_path = demo_model_file("shapes_cheat.onnx");
     outbox_.prepare(files);
     for (std::size_t i = 0; i < names.size(); ++i) explain_model(names[i], paths[i]);
     explain_cheat(cheat_path);

@@ -1,10 +1,16 @@
-// `limn list`: methods, operators, presets, color maps, or everything about one of them.
+// `limn list`: methods, metrics, data sets, operators, presets, color maps, or everything about one
+// of them.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "cli/cli.h"
+#include "limn/dataset.h"
 #include "limn/error.h"
 #include "limn/method.h"
+#include "limn/metric.h"
 #include "limn/render.h"
+#include "limn/suite.h"
 #include "ops/op.h"
 
 namespace limn::cli {
@@ -76,6 +82,20 @@ const char* gap_trait(GapKind gap) {
   return "";
 }
 
+void print_options(const std::string& name, const std::vector<FieldInfo>& options) {
+  if (options.empty()) {
+    fmt::print("\nNo options.\n");
+    return;
+  }
+  fmt::print("\nOptions, written {}({}={}, ...)\n", name, options[0].name, options[0].value);
+  for (const auto& option : options) {
+    fmt::print("  {} = {}\n", option.name, option.value);
+    for (const auto& line : wrapped(option.help, 84)) fmt::print("      {}\n", line);
+    for (const auto& line : wrapped("legal: " + option.legal, 84)) fmt::print("      {}\n", line);
+    if (!option.aliases.empty()) fmt::print("      also: {}\n", joined(option.aliases, ", "));
+  }
+}
+
 void describe_method(const MethodEntry& entry) {
   const MethodInfo& info = entry.info;
   fmt::print("{} ({})\n", info.title, info.name);
@@ -91,18 +111,63 @@ void describe_method(const MethodEntry& entry) {
   if (info.needs_layer) traits.push_back("reads a layer");
   if (info.needs_bounds) traits.push_back("uses the input's lowest and highest values");
   print_block("traits", joined(traits, "; "));
-  const auto options = entry.options ? entry.options() : std::vector<FieldInfo>();
-  if (options.empty()) {
-    fmt::print("\nNo options.\n");
-    return;
+  print_options(info.name, entry.options ? entry.options() : std::vector<FieldInfo>());
+}
+
+/// Name and summary of each.
+template <typename Entry>
+void list_entries(const std::vector<Entry>& entries, const char* more) {
+  for (const auto& entry : entries) {
+    bool first = entry.info.name.size() <= 20;
+    if (!first) fmt::print("  {}\n", entry.info.name);
+    for (const auto& line : wrapped(entry.info.summary, 74)) {
+      fmt::print("  {:<20} {}\n", first ? entry.info.name : "", line);
+      first = false;
+    }
   }
-  fmt::print("\nOptions, written {}({}={}, ...)\n", info.name, options[0].name, options[0].value);
-  for (const auto& option : options) {
-    fmt::print("  {} = {}\n", option.name, option.value);
-    for (const auto& line : wrapped(option.help, 84)) fmt::print("      {}\n", line);
-    for (const auto& line : wrapped("legal: " + option.legal, 84)) fmt::print("      {}\n", line);
-    if (!option.aliases.empty()) fmt::print("      also: {}\n", joined(option.aliases, ", "));
+  fmt::print("\n`limn list NAME` says more: {}.\n", more);
+}
+
+void describe_dataset(const DatasetEntry& entry) {
+  const DatasetInfo& info = entry.info;
+  fmt::print("{} ({})\n", info.title, info.name);
+  print_block("", info.summary);
+  fmt::print("\n");
+  print_block("layout", info.layout);
+  print_block("source", info.source);
+  print_options(info.name, entry.options ? entry.options() : std::vector<FieldInfo>());
+}
+
+const char* direction(Better better) {
+  if (better == Better::Neither) return "neither way is better";
+  return better == Better::Higher ? "higher is better" : "lower is better";
+}
+
+std::string bound(double value) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return fmt::format("{}", value);
+}
+
+void describe_metric(const MetricEntry& entry) {
+  const MetricInfo& info = entry.info;
+  fmt::print("{} ({})\n", info.title, info.name);
+  print_block("", info.summary);
+  fmt::print("\n");
+  print_block("formula", info.formula);
+  print_block("paper", info.paper);
+  if (!info.aliases.empty()) print_block("also", joined(info.aliases, ", "));
+  std::vector<std::string> needs;
+  if (info.needs_mask) needs.emplace_back("boxes or masks of the class");
+  if (info.needs_model) needs.emplace_back("runs the model");
+  if (info.needs_method) needs.emplace_back("explains again");
+  print_block("needs", needs.empty() ? "the map alone" : joined(needs, "; "));
+  fmt::print("\nColumns; the first is the main one\n");
+  for (const auto& column : info.columns) {
+    fmt::print("  {}: {}, from {} to {}\n", column.name, direction(column.better),
+               bound(column.low), bound(column.high));
+    for (const auto& line : wrapped(column.help, 84)) fmt::print("      {}\n", line);
   }
+  print_options(info.name, entry.options ? entry.options() : std::vector<FieldInfo>());
 }
 
 void list_operators() {
@@ -134,6 +199,25 @@ void describe_colormap(const ColormapInfo& info) {
   fmt::print("{:<10} {}{}\n", info.name, info.diverging ? "signed  " : "unsigned  ", info.summary);
 }
 
+template <typename Info>
+bool is_named(const Info& info, const std::string& wanted) {
+  return info.name == wanted ||
+         std::any_of(info.aliases.begin(), info.aliases.end(),
+                     [&](const auto& alias) { return canonical_name(alias) == wanted; });
+}
+
+void list_protocols() {
+  for (const auto& one : protocols()) {
+    fmt::print("{}  (SHA-256 {})\n", one.name, one.hash().substr(0, 12));
+    print_block("", one.summary);
+    print_block("source", one.source);
+    print_block("labels", std::string(class_rule_name(one.rule)));
+    if (one.side > 0) print_block("input", fmt::format("{0} x {0}", one.side));
+    for (const auto& metric : one.metrics) print_block("metric", metric);
+    fmt::print("\n");
+  }
+}
+
 int list(const std::string& name) {
   const std::string wanted = canonical_name(name);
   if (wanted == "methods") {
@@ -152,12 +236,42 @@ int list(const std::string& name) {
     for (const auto& info : colormaps()) describe_colormap(info);
     return 0;
   }
-  std::vector<std::string> names = {"methods", "operators", "presets", "colormaps"};
+  if (wanted == "suites") {
+    for (const auto& one : suites()) fmt::print("{:<18} {}\n", one.name, one.title);
+    fmt::print("\n`limn bench run NAME --print` shows one, `limn bench run NAME` runs it.\n");
+    return 0;
+  }
+  if (wanted == "protocols") {
+    list_protocols();
+    return 0;
+  }
+  if (wanted == "metrics") {
+    list_entries(metrics(), "formula, paper, columns, options");
+    return 0;
+  }
+  if (wanted == "datasets" || wanted == "data-sets") {
+    list_entries(datasets(), "layout, source, options");
+    return 0;
+  }
+  std::vector<std::string> names = {"methods", "metrics",   "datasets", "operators",
+                                    "presets", "colormaps", "suites",   "protocols"};
   for (const auto& entry : methods()) {
-    bool found = entry.info.name == wanted;
-    for (const auto& alias : entry.info.aliases) found = found || canonical_name(alias) == wanted;
-    if (found) {
+    if (is_named(entry.info, wanted)) {
       describe_method(entry);
+      return 0;
+    }
+    names.push_back(entry.info.name);
+  }
+  for (const auto& entry : metrics()) {
+    if (is_named(entry.info, wanted)) {
+      describe_metric(entry);
+      return 0;
+    }
+    names.push_back(entry.info.name);
+  }
+  for (const auto& entry : datasets()) {
+    if (entry.info.name == wanted) {
+      describe_dataset(entry);
       return 0;
     }
     names.push_back(entry.info.name);
@@ -191,8 +305,11 @@ int list(const std::string& name) {
 
 void add_list(CLI::App& app, Action& action) {
   const auto name = std::make_shared<std::string>();
-  CLI::App* sub = app.add_subcommand("list", "Say what there is: methods, operators, presets ...");
-  sub->add_option("WHAT", *name, "methods, operators, presets, colormaps, or the name of one")
+  CLI::App* sub = app.add_subcommand("list", "Say what there is: methods, metrics, data sets ...");
+  sub->add_option(
+         "WHAT", *name,
+         "methods, metrics, datasets, suites, protocols, operators, presets, colormaps, or the\n"
+         "name of one")
       ->required();
   sub->footer("Examples:\n  limn list methods\n  limn list lrp\n  limn list operators\n");
   sub->callback([name, &action] { action = [name] { return list(*name); }; });

@@ -62,8 +62,13 @@ int run(int count, char** values) {
   bench->require_subcommand(1);
   add_bench_cost(*bench, action);
   add_bench_shedding(*bench, action);
+  add_bench_curves(*bench, action);
   add_bench_masks(*bench, action);
+  add_bench_run(*bench, action);
+  add_bench_merge(*bench, action);
   add_shapes(app, action);
+  add_data(app, action);
+  add_spray(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {

@@ -148,24 +148,27 @@ std::int64_t set_threads(std::int64_t threads) {
   return threads;
 }
 
-LoadedModel load(const ModelOptions& options) {
-  set_threads(options.threads);
+c10::Device parse_device(const std::string& text) {
   c10::Device device(c10::kCPU);
   try {
-    device = c10::Device(options.device);
+    device = c10::Device(text);
   } catch (const std::exception&) {
-    fail(ErrorCode::InvalidArgument, "--device is \"", options.device,
-         "\"; legal: cpu, cuda, cuda:N");
+    fail(ErrorCode::InvalidArgument, "--device is \"", text, "\"; legal: cpu, cuda, cuda:N");
   }
   if (!device.is_cpu() && !device.is_cuda()) {
-    fail(ErrorCode::InvalidArgument, "--device is \"", options.device,
-         "\"; legal: cpu, cuda, cuda:N");
+    fail(ErrorCode::InvalidArgument, "--device is \"", text, "\"; legal: cpu, cuda, cuda:N");
   }
   if (device.is_cuda() && !at::hasCUDA()) {
     fail(ErrorCode::Device,
          "no CUDA device: this libtorch has no CUDA support or finds no GPU; use ",
          "--device cpu (`limn doctor` says more)");
   }
+  return device;
+}
+
+LoadedModel load(const ModelOptions& options) {
+  set_threads(options.threads);
+  const c10::Device device = parse_device(options.device);
   const auto sidecar = read_sidecar(options.path);
   LoadedModel out{Model::from_onnx(options.path)};
   if (sidecar) {

@@ -33,6 +33,8 @@ LoadedModel load(const ModelOptions& options);
 /// [C, H, W] that the model declares; open sizes come from the preprocessing, else 3 x 224 x 224.
 /// Throws BadModel for more pixels than limn reads.
 std::vector<std::int64_t> example_shape(const Model& model);
+/// `cpu`, `cuda`, `cuda:N`; throws InvalidArgument, and Device where there is no GPU.
+c10::Device parse_device(const std::string& text);
 /// Sets libtorch's threads; 0 means all cores. Returns the number.
 std::int64_t set_threads(std::int64_t threads);
 

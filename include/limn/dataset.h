@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "limn/error.h"
 #include "limn/image.h"
 #include "limn/options.h"
 #include "limn/shapes.h"
@@ -29,6 +30,7 @@ struct Truth {
   Tensor boxes;    ///< bool [H, W]: the union of its boxes, difficult ones included; or undefined
   Tensor pixels;   ///< bool [H, W]: the union of its masks; or undefined
   Tensor ignored;  ///< bool [H, W]: pixels that nobody labelled; undefined where there are none
+  bool object_masks = false;       ///< `pixels` are masks of objects, not of a segmentation
   bool all_difficult = false;      ///< every object of the class is marked difficult
   bool in_difficult_list = false;  ///< the pair belongs to the pointing game's DIF subset
   /// `pixels` where there are masks, else `boxes`; undefined where only the label is known.
@@ -56,6 +58,8 @@ struct DatasetItem {
 struct DatasetProblem {
   std::string id;
   std::string what;  ///< what is wrong and where, for people
+  ErrorCode code = ErrorCode::BadInput;
+  bool readable = false;  ///< the item is read all the same: a box cut at the picture's edge
 };
 
 /// Items are read one at a time; safe to read from many threads.
@@ -71,6 +75,8 @@ class Dataset {
   virtual std::string id(std::int64_t index) const = 0;
   /// Throws BadInput, NotFound or Io that name the file; the other items can still be read.
   virtual DatasetItem read(std::int64_t index) const = 0;
+  /// DatasetItem::labels of an item, where possible without its picture. Throws as read does.
+  virtual std::vector<int> labels_of(std::int64_t index) const { return read(index).labels; }
   /// What can be known before work starts: missing pictures, masks of another size, unknown
   /// classes.
   virtual std::vector<DatasetProblem> check() const = 0;

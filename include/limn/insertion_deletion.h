@@ -19,8 +19,9 @@ struct PixelCurve {
 struct PixelCurveOptions {
   std::int64_t step =
       0;  ///< pixels a step; 0: a 28th of the picture, rounded up (1792 of 224 x 224)
-  std::int64_t batch = 32;    ///< pictures in one pass
-  std::string blur = "rise";  ///< what insertion starts from: rise | ucag, see `blurred_start`
+  std::int64_t batch = 32;  ///< pictures in one pass
+  std::string blur =
+      "rise";  ///< what insertion starts from: rise | ucag | scaled, see `blurred_start`
 };
 
 /// Pixels of x [1, C, H, W] are set to zero, the most relevant of map [H, W] first (of equal ones
@@ -38,7 +39,8 @@ PixelCurve insertion(const Model& model, const Tensor& x, const Tensor& map, std
 Tensor rise_kernel(std::int64_t size, double sigma);
 /// What insertion starts from, for x [N, C, H, W]. `rise`: rise_kernel(11, 5), zeros beyond the
 /// border. `ucag`: a Gaussian of 51 x 51, sigma 50, mirrored (KU-HJH/UCAG@4d12475); pictures
-/// smaller than 26 pixels are refused.
+/// smaller than 26 pixels are refused. `scaled`: as `rise`, its size and sigma times the shorter
+/// side over 224: the same blur to the eye on pictures of any size.
 Tensor blurred_start(const Tensor& x, const std::string& blur);
 
 }  // namespace limn

@@ -53,7 +53,10 @@ Truth DatasetItem::truth(int label) const {
     if (box.width() > 0 && box.height() > 0) {
       grow(truth.boxes).slice(0, box.top, box.bottom).slice(1, box.left, box.right).fill_(true);
     }
-    if (object.mask.defined()) grow(truth.pixels).logical_or_(object.mask);
+    if (object.mask.defined()) {
+      grow(truth.pixels).logical_or_(object.mask);
+      truth.object_masks = true;
+    }
   }
   truth.all_difficult = any && all_difficult;
   if (segmentation.defined()) {

@@ -1,12 +1,16 @@
 // OpenCV writes no indexed PNG, but an 8-bit gray one has the same pixel data: the color type in
 // the header is changed from gray to indexed and a palette is put behind it (PNG specification,
-// 11.2.2 and 11.2.3). The palette is that of VOCdevkit's VOClabelcolormap.m.
+// 11.2.2 and 11.2.3), and back for reading, since decoders give colors where masks need numbers.
+// The palette is that of VOCdevkit's VOClabelcolormap.m.
 #include "data/palette_png.h"
 
 #include <array>
 #include <opencv2/imgcodecs.hpp>
+#include <unordered_map>
 
+#include "image/picture_header.h"
 #include "limn/error.h"
+#include "limn/image.h"
 
 namespace limn {
 namespace {
@@ -67,6 +71,101 @@ std::vector<std::uint8_t> palette_png(const std::uint8_t* indices, int width, in
   put_chunk(out, palette);
   out.insert(out.end(), png.begin() + kHeaderEnd, png.end());
   return out;
+}
+
+namespace {
+
+enum PngColor : std::uint8_t { kGray = 0, kRgb = 2, kIndexed = 3, kRgba = 6 };
+constexpr std::size_t kDepthAt = 24, kColorAt = 25;
+
+std::size_t number_at(std::string_view bytes, std::size_t at) {
+  std::size_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint8_t>(bytes[at + i]);
+  return value;
+}
+
+/// The same pixels called gray: header, data and end without the palette. Empty where a checksum is
+/// wrong.
+std::vector<std::uint8_t> called_gray(std::string_view png) {
+  std::vector<std::uint8_t> out(png.begin(), png.begin() + 8);
+  std::size_t at = 8;
+  while (at + 12 <= png.size()) {
+    const std::size_t size = number_at(png, at);
+    if (size > png.size() - at - 12) break;
+    const std::string_view type = png.substr(at + 4, 4);
+    if (type == "IHDR" || type == "IDAT" || type == "IEND") {
+      std::vector<std::uint8_t> chunk(png.begin() + static_cast<std::ptrdiff_t>(at + 4),
+                                      png.begin() + static_cast<std::ptrdiff_t>(at + 8 + size));
+      if (crc32(chunk.data(), chunk.size()) != number_at(png, at + 8 + size)) return {};
+      if (type == "IHDR" && size == 13) chunk[4 + 9] = kGray;
+      put_chunk(out, chunk);
+    }
+    at += 12 + size;
+  }
+  return out;
+}
+
+/// libpng spreads 1, 2 and 4 bits of gray over 0..255.
+Tensor gray_indices(std::string_view png, int depth) {
+  const std::vector<std::uint8_t> bytes = called_gray(png);
+  if (bytes.empty()) return {};
+  const cv::Mat gray = cv::imdecode(bytes, cv::IMREAD_GRAYSCALE);
+  if (gray.empty() || gray.type() != CV_8UC1) return {};
+  const Tensor view = at::from_blob(const_cast<std::uint8_t*>(gray.data), {gray.rows, gray.cols},
+                                    {static_cast<std::int64_t>(gray.step), 1}, at::kByte);
+  return depth < 8 ? view.div(255 / ((1 << depth) - 1), "floor") : view.clone();
+}
+
+Tensor color_indices(std::string_view png, const std::string& name) {
+  static const std::unordered_map<int, std::uint8_t> index_of = [] {
+    std::unordered_map<int, std::uint8_t> all;
+    for (int index = 0; index < 256; ++index) {
+      const RgbColor color = voc_color(index);
+      all[color[0] << 16 | color[1] << 8 | color[2]] = static_cast<std::uint8_t>(index);
+    }
+    return all;
+  }();
+  const Tensor pixels = decode_picture(png, name).pixels;
+  Tensor out = at::empty({pixels.size(0), pixels.size(1)}, at::kByte);
+  const auto* color = pixels.data_ptr<std::uint8_t>();
+  auto* index = out.data_ptr<std::uint8_t>();
+  for (std::int64_t i = 0; i < out.numel(); ++i, color += 3) {
+    const auto found = index_of.find(color[0] << 16 | color[1] << 8 | color[2]);
+    if (found == index_of.end()) {
+      fail(ErrorCode::BadInput, "\"", name, "\": row ", i / out.size(1), ", column ",
+           i % out.size(1), " has a color that is not in VOC's palette");
+    }
+    index[i] = found->second;
+  }
+  return out;
+}
+
+}  // namespace
+
+Tensor palette_indices(std::string_view png, const std::string& name) {
+  const PictureHeader header = read_picture_header(png);
+  const auto bad = [&](const auto&... parts) {
+    fail(ErrorCode::BadInput, "mask \"", name, "\" ", parts...);
+  };
+  if (header.format != "PNG" || header.width <= 0 || header.height <= 0) bad("is no PNG file");
+  if (header.width > kMaxPixels / header.height) {
+    bad("is ", header.width, " x ", header.height, " pixels; limn reads at most ",
+        kMaxPixels / 1'000'000, " megapixels");
+  }
+  if (!header.complete) bad("is truncated");
+  const int depth = png[kDepthAt], color = png[kColorAt];
+  if (color == kRgb || color == kRgba) return color_indices(png, name);
+  if ((color != kGray && color != kIndexed) || depth > 8) {
+    bad("has ", depth, " bits and color type ", color, "; expected indices or 8-bit gray");
+  }
+  Tensor indices;
+  try {
+    indices = gray_indices(png, depth);
+  } catch (const cv::Exception& error) {
+    bad("cannot be decoded: ", error.err);
+  }
+  if (!indices.defined()) bad("is damaged");
+  return indices;
 }
 
 }  // namespace limn

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "limn/shapes.h"
@@ -14,5 +15,10 @@ RgbColor voc_color(int index);
 /// An indexed PNG with VOC's 256 colors; `indices` holds height x width values.
 /// Throws Io where the picture cannot be encoded.
 std::vector<std::uint8_t> palette_png(const std::uint8_t* indices, int width, int height);
+
+/// The indices of a PNG: uint8 [H, W]. Of an indexed or gray file its numbers, of one in color the
+/// index whose VOC color it is. `name` stands in errors. Throws BadInput for anything else, for
+/// damaged or truncated files, and more than kMaxPixels pixels.
+Tensor palette_indices(std::string_view png, const std::string& name);
 
 }  // namespace limn

@@ -61,13 +61,16 @@ class ShapesDataset final : public Dataset {
   const std::vector<std::string>& labels() const override { return shape_labels(); }
   std::int64_t size() const override { return options_.n; }
   std::string id(std::int64_t index) const override {
-    std::string digits = std::to_string(index);
+    if (index < 0 || index >= options_.n) {
+      fail(ErrorCode::InvalidArgument, "shapes: no item ", index, "; it has ", options_.n);
+    }
+    const std::string digits = std::to_string(index);
     return "shapes-" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
   }
   DatasetItem read(std::int64_t index) const override {
-    const ShapesPicture drawn = shapes_picture(draw_, index);
     DatasetItem item;
     item.id = id(index);
+    const ShapesPicture drawn = shapes_picture(draw_, index);
     item.picture.pixels = drawn.picture.permute({1, 2, 0}).contiguous();
     item.segmentation = at::full({drawn.picture.size(1), drawn.picture.size(2)},
                                  DatasetItem::kBackground, at::kLong);

@@ -1,16 +1,11 @@
 // JSON lines of a benchmark run: see limn/results.h.
 #include "limn/results.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "evaluation/line_file.h"
 #include "limn/error.h"
 
 namespace limn {
@@ -22,21 +17,6 @@ void refuse_unfinite(const ResultLine& line, const std::string& what, double val
   if (std::isfinite(value)) return;
   fail(ErrorCode::Numerical, line.metric, " of ", line.method, " on \"", line.image, "\" gives ",
        what, " = ", value, ": a result must be finite");
-}
-
-/// Bytes up to and including the last line break.
-std::int64_t whole_lines(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return 0;
-  for (std::int64_t end = file.tellg(); end > 0; --end) {
-    file.seekg(end - 1);
-    if (file.get() == '\n') return end;
-  }
-  return 0;
-}
-
-[[noreturn]] void io(const std::string& path, const char* doing) {
-  fail(ErrorCode::Io, "\"", path, "\": ", doing, ": ", std::strerror(errno));
 }
 
 }  // namespace
@@ -60,8 +40,14 @@ std::string result_text(const ResultLine& line) {
     for (const double value : curve) refuse_unfinite(line, name, value);
     json["curves"][name] = curve;
   }
+  refuse_unfinite(line, "seconds", line.seconds);
   json["seconds"] = line.seconds;
-  return json.dump();
+  try {
+    return json.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail(ErrorCode::BadInput, "the name \"", line.image,
+         "\" or a label of it is not UTF-8, as JSON ", "needs; rename the picture");
+  }
 }
 
 ResultLine parse_result(const std::string& text) {
@@ -88,45 +74,31 @@ ResultLine parse_result(const std::string& text) {
   }
 }
 
-std::vector<ResultLine> read_results(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+void each_result(const std::string& path, const std::function<void(ResultLine&&)>& use) {
+  const bool found =
+      each_line(path, [&](const std::string& text, std::int64_t) { use(parse_result(text)); });
+  if (!found) {
     fail(ErrorCode::NotFound, "no results at \"", path, "\"; `limn bench run SUITE -o DIR` makes ",
          "them");
   }
+}
+
+std::vector<ResultLine> read_results(const std::string& path) {
   std::vector<ResultLine> lines;
   std::set<std::string> seen;
-  std::string text;
-  for (std::int64_t number = 1; std::getline(file, text) && !file.eof(); ++number) {
-    ResultLine line = in_context([&] { return concat("\"", path, "\", line ", number); },
-                                 [&] { return parse_result(text); });
+  each_result(path, [&](ResultLine&& line) {
     if (seen.insert(line.key()).second) lines.push_back(std::move(line));
-  }
+  });
   return lines;
 }
 
-ResultWriter::ResultWriter(const std::string& path) : path_(path) {
-  file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0) io(path, "cannot write");
-  const std::int64_t end = whole_lines(path);
-  if (::ftruncate(file_, end) != 0 || ::lseek(file_, end, SEEK_SET) != end)
-    io(path, "cannot write");
-}
-
-ResultWriter::~ResultWriter() {
-  if (file_ >= 0) ::close(file_);
-}
+ResultWriter::ResultWriter(const std::string& path) : file_(std::make_unique<LineFile>(path)) {}
+ResultWriter::~ResultWriter() = default;
 
 void ResultWriter::append(const std::vector<ResultLine>& lines) {
   std::string text;
   for (const auto& line : lines) text += result_text(line) + "\n";
-  for (std::size_t done = 0; done < text.size();) {
-    const auto wrote = ::write(file_, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) io(path_, "cannot write");
-    done += static_cast<std::size_t>(wrote);
-  }
-  if (::fsync(file_) != 0) io(path_, "cannot write");
+  if (!text.empty()) file_->append(text);
 }
 
 }  // namespace limn

@@ -6,21 +6,30 @@
 #include "limn/image.h"
 
 namespace limn {
+namespace {
 
-std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out, double start, double length) {
+double triangle(double distance) { return distance < 1 ? 1 - distance : 0; }
+
+double cubic(double distance) {
+  constexpr double a = -0.5;
+  if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
+  return distance < 2 ? (((distance - 5) * distance + 8) * distance - 4) * a : 0;
+}
+
+std::vector<Taps> filter_taps(double (*filter)(double), double half_width, std::int64_t in,
+                              std::int64_t out, double start, double length) {
   const double scale = length / static_cast<double>(out);
-  const double filter_scale = std::max(scale, 1.0);
+  const double filter_scale = std::max(scale, 1.0), reach = half_width * filter_scale;
   std::vector<Taps> all(static_cast<std::size_t>(out));
   for (std::int64_t i = 0; i < out; ++i) {
     const double center = start + (static_cast<double>(i) + 0.5) * scale;
     Taps& taps = all[static_cast<std::size_t>(i)];
-    taps.first = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - filter_scale + 0.5));
-    const std::int64_t end = std::min(in, static_cast<std::int64_t>(center + filter_scale + 0.5));
+    taps.first = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - reach + 0.5));
+    const std::int64_t end = std::min(in, static_cast<std::int64_t>(center + reach + 0.5));
     double sum = 0;
     for (std::int64_t x = taps.first; x < end; ++x) {
-      const double distance =
-          std::abs((static_cast<double>(x) - center + 0.5) * (1.0 / filter_scale));
-      taps.weights.push_back(distance < 1 ? 1 - distance : 0);
+      taps.weights.push_back(
+          filter(std::abs((static_cast<double>(x) - center + 0.5) * (1.0 / filter_scale))));
       sum += taps.weights.back();
     }
     for (double& weight : taps.weights) weight /= sum;
@@ -28,26 +37,30 @@ std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out, double start,
   return all;
 }
 
-namespace {
-
-constexpr int kBits = 32 - 8 - 2;
-
 std::vector<std::vector<int>> fixed_point(const std::vector<Taps>& taps) {
   std::vector<std::vector<int>> out;
   for (const auto& one : taps) {
     auto& weights = out.emplace_back();
     for (const double weight : one.weights) {
-      weights.push_back(static_cast<int>(0.5 + weight * (1 << kBits)));
+      weights.push_back(static_cast<int>(0.5 + weight * (1 << kTapBits)));
     }
   }
   return out;
 }
 
 unsigned char rounded(int sum) {
-  return static_cast<unsigned char>(std::clamp(sum >> kBits, 0, 255));
+  return static_cast<unsigned char>(std::clamp(sum >> kTapBits, 0, 255));
 }
 
 }  // namespace
+
+std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out, double start, double length) {
+  return filter_taps(triangle, 1, in, out, start, length);
+}
+
+std::vector<Taps> cubic_taps(std::int64_t in, std::int64_t out, double start, double length) {
+  return filter_taps(cubic, 2, in, out, start, length);
+}
 
 Tensor resize_picture(const Tensor& pixels, std::int64_t height, std::int64_t width) {
   const std::int64_t in_height = pixels.size(0), in_width = pixels.size(1), c = pixels.size(2);
@@ -67,7 +80,7 @@ Tensor resize_picture(const Tensor& pixels, std::int64_t height, std::int64_t wi
         const auto& line = weights[static_cast<std::size_t>(x)];
         const auto* from = in + (y * in_width + taps[static_cast<std::size_t>(x)].first) * c;
         for (std::int64_t k = 0; k < c; ++k) {
-          int sum = 1 << (kBits - 1);
+          int sum = 1 << (kTapBits - 1);
           for (std::size_t i = 0; i < line.size(); ++i) {
             sum += from[static_cast<std::int64_t>(i) * c + k] * line[i];
           }
@@ -86,7 +99,7 @@ Tensor resize_picture(const Tensor& pixels, std::int64_t height, std::int64_t wi
     const std::int64_t row = width * c;
     std::vector<int> sums(static_cast<std::size_t>(row));
     for (std::int64_t y = 0; y < height; ++y) {
-      std::fill(sums.begin(), sums.end(), 1 << (kBits - 1));
+      std::fill(sums.begin(), sums.end(), 1 << (kTapBits - 1));
       const auto& line = weights[static_cast<std::size_t>(y)];
       for (std::size_t i = 0; i < line.size(); ++i) {
         const auto* from =

@@ -4,36 +4,12 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/counter_random.h"
+#include "base/mirrored_rows.h"
 #include "limn/error.h"
 
 namespace limn {
-namespace {
-
-/// Linear interpolation between cells at (o + 0.5) * ratio - 0.5; past the border the cells are
-/// mirrored, the border cell not repeated.
-Tensor bilinear_growth(std::int64_t grown, std::int64_t cells, double ratio) {
-  Tensor out = at::zeros({grown, cells}, at::kDouble);
-  auto row = out.accessor<double, 2>();
-  const auto mirrored = [&](std::int64_t cell) {
-    if (cells == 1) return std::int64_t{0};
-    const std::int64_t period = 2 * (cells - 1);
-    cell = ((cell % period) + period) % period;
-    return cell < cells ? cell : period - cell;
-  };
-  for (std::int64_t o = 0; o < grown; ++o) {
-    const double place = (static_cast<double>(o) + 0.5) * ratio - 0.5;
-    const double below = std::floor(place);
-    const auto cell = static_cast<std::int64_t>(below);
-    row[o][mirrored(cell)] += 1 - (place - below);
-    row[o][mirrored(cell + 1)] += place - below;
-  }
-  return out;
-}
-
-}  // namespace
 
 RandomMasks::RandomMasks(MaskOptions options, std::int64_t height, std::int64_t width)
     : options_(std::move(options)) {
@@ -61,11 +37,11 @@ RandomMasks::Axis RandomMasks::axis_of(std::int64_t size, std::int64_t cells,
   if (options_.growth == "torchray") {
     const std::int64_t grown = size + cell;
     const std::int64_t larger = (grown + cells - 1) / cells;
-    axis.growth = bilinear_growth(grown, cells, 1 / static_cast<double>(larger));
+    axis.growth = mirrored_rows(grown, cells, 1 / static_cast<double>(larger));
   } else {
     const std::int64_t grown = (cells + 1) * cell;
     axis.growth =
-        bilinear_growth(grown, cells, static_cast<double>(cells) / static_cast<double>(grown));
+        mirrored_rows(grown, cells, static_cast<double>(cells) / static_cast<double>(grown));
   }
   return axis;
 }

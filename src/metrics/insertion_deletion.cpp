@@ -6,26 +6,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "limn/target.h"
+#include "image/separable.h"
+#include "limn/resample.h"
 #include "metrics/metric_base.h"
+#include "metrics/picture_scores.h"
 
 namespace limn {
 namespace {
 
 constexpr std::int64_t kSteps = 28;
-
-/// Normalized Gaussian taps at -reach .. reach.
-std::vector<double> gaussian_taps(std::int64_t reach, double sigma) {
-  std::vector<double> taps;
-  double sum = 0;
-  for (std::int64_t j = -reach; j <= reach; ++j) {
-    const auto at = static_cast<double>(j);
-    taps.push_back(std::exp(-at * at / (2 * sigma * sigma)));
-    sum += taps.back();
-  }
-  for (double& tap : taps) tap /= sum;
-  return taps;
-}
 
 /// The row of rise_kernel: Gaussian weight of each place's mirror images.
 std::vector<double> mirrored_taps(std::int64_t size, double sigma) {
@@ -42,63 +31,32 @@ std::vector<double> mirrored_taps(std::int64_t size, double sigma) {
   return row;
 }
 
-/// Each channel filtered with the outer product of taps; x is padded already.
-Tensor filtered(const Tensor& x, const std::vector<double>& taps) {
-  const auto size = static_cast<std::int64_t>(taps.size());
-  const Tensor line = at::tensor(taps, at::kDouble).to(x.options());
-  const Tensor planes = x.flatten(0, 1).unsqueeze(1);
-  const Tensor down = at::conv2d(planes, line.view({1, 1, size, 1}));
-  const Tensor both = at::conv2d(down, line.view({1, 1, 1, size}));
-  return both.view({x.size(0), x.size(1), both.size(2), both.size(3)});
-}
-
 /// The probabilities as, step by step, pixels of `to` replace those of `from`.
 PixelCurve curve(const Model& model, const Tensor& from, const Tensor& to, const Tensor& map,
                  std::int64_t target, const PixelCurveOptions& options) {
   const std::int64_t pixels = map.numel();
   const std::int64_t step = options.step > 0 ? options.step : (pixels + kSteps - 1) / kSteps;
   const std::int64_t steps = (pixels + step - 1) / step;
-  const Tensor order = std::get<1>(map.flatten().to(at::kCPU, at::kDouble).sort(true, 0, true));
   // The step at which each pixel changes: 1 .. steps.
-  Tensor changes = at::empty({pixels}, at::kLong);
-  changes.index_put_({order}, at::arange(pixels, at::kLong).div(step, "floor") + 1);
-  changes = changes.view({1, 1, map.size(0), map.size(1)}).to(from.device());
-  const Model runner = model.folded();
+  const Tensor changes = (pixel_ranks(map).div(step, "floor") + 1).to(from.device());
   PixelCurve out;
-  const std::int64_t batch = model.fixed_batch() > 0 ? model.fixed_batch() : options.batch;
-  for (std::int64_t first = 0; first <= steps; first += batch) {
-    const std::int64_t count = std::min(batch, steps + 1 - first);
-    const Tensor number =
-        at::arange(first, first + count, changes.options()).view({count, 1, 1, 1});
-    const Tensor tape_input = at::where(changes <= number, to, from);
-    const Tape tape = runner.run(tape_input, std::vector<ValueId>{});
-    const auto bound =
-        bind_targets(runner, tape, {Target::of_class(target)}, ScoreKind::Probability);
-    const Tensor probability = bound.front().score.to(at::kCPU, at::kDouble).contiguous();
-    const auto* values = probability.data_ptr<double>();
-    out.probability.insert(out.probability.end(), values, values + count);
-  }
-  for (std::size_t i = 1; i < out.probability.size(); ++i) {
-    out.area += (out.probability[i - 1] + out.probability[i]) / 2 / static_cast<double>(steps);
-  }
+  out.probability =
+      score_pictures(model, steps + 1, target, options.batch,
+                     [&](std::int64_t first, std::int64_t count) {
+                       const Tensor number = at::arange(first, first + count, changes.options());
+                       return at::where(changes <= number.view({count, 1, 1, 1}), to, from);
+                     })
+          .probability;
+  out.area = trapezoids(out.probability) / static_cast<double>(steps);
   return out;
 }
 
 void check(const Tensor& x, const Tensor& map, const PixelCurveOptions& options) {
-  if (x.dim() != 4 || x.size(0) != 1) {
-    fail(ErrorCode::InvalidArgument, "insertion and deletion take one picture [1, C, H, W], not ",
-         x.sizes());
-  }
-  if (map.dim() != 2 || map.size(0) != x.size(2) || map.size(1) != x.size(3)) {
-    fail(ErrorCode::InvalidArgument, "the map has shape ", map.sizes(), ", the picture needs [",
-         x.size(2), ", ", x.size(3), "]: resize the map first");
-  }
-  if (!at::isfinite(map).all().item<bool>()) {
-    fail(ErrorCode::Numerical, "the map holds NaN or infinity: its pixels have no order");
-  }
-  if (options.step < 0 || options.batch < 1) {
-    fail(ErrorCode::InvalidArgument, "step=", options.step, ", batch=", options.batch,
-         ": give step of at least 1 (0: a 28th of the picture) and batch of at least 1");
+  check_picture_and_map("a pixel curve", x, map);
+  check_batch("a pixel curve", options.batch);
+  if (options.step < 0) {
+    fail(ErrorCode::InvalidArgument, "step=", options.step,
+         "; give a step of at least 1 (0: a 28th of the picture)");
   }
 }
 
@@ -114,16 +72,23 @@ Tensor rise_kernel(std::int64_t size, double sigma) {
 
 Tensor blurred_start(const Tensor& x, const std::string& blur) {
   if (blur == "rise") {
-    return filtered(at::constant_pad_nd(x, {5, 5, 5, 5}), mirrored_taps(11, 5));
+    const auto taps = mirrored_taps(11, 5);
+    return filter_separable(at::constant_pad_nd(x, {5, 5, 5, 5}), taps, taps);
+  }
+  if (blur == "scaled") {
+    const double sigma = 5.0 * static_cast<double>(std::min(x.size(2), x.size(3))) / 224;
+    const std::int64_t reach = std::max<std::int64_t>(1, std::llround(sigma));
+    const auto taps = mirrored_taps(2 * reach + 1, sigma);
+    return filter_separable(at::constant_pad_nd(x, {reach, reach, reach, reach}), taps, taps);
   }
   if (blur != "ucag") {
-    fail(ErrorCode::InvalidArgument, "blur is \"", blur, "\"; legal: rise, ucag");
+    fail(ErrorCode::InvalidArgument, "blur is \"", blur, "\"; legal: rise, ucag, scaled");
   }
   if (x.size(2) < 26 || x.size(3) < 26) {
     fail(ErrorCode::InvalidArgument, "blur=ucag mirrors 25 pixels at each border; a picture of ",
          x.size(2), " x ", x.size(3), " is too small: take blur=rise");
   }
-  return filtered(at::reflection_pad2d(x, {25, 25, 25, 25}), gaussian_taps(25, 50));
+  return gaussian_blur(x, 51, 51, 50);
 }
 
 PixelCurve deletion(const Model& model, const Tensor& x, const Tensor& map, std::int64_t target,
@@ -154,8 +119,8 @@ Fields deletion_fields(CurveOptions& o) {
 
 Fields insertion_fields(CurveOptions& o) {
   Fields fields = deletion_fields(o);
-  fields.push_back(
-      choice_field("blur", o.blur, {"rise", "ucag"}, "the blurred copy that pixels appear on"));
+  fields.push_back(choice_field("blur", o.blur, {"rise", "ucag", "scaled"},
+                                "the blurred copy that pixels appear on"));
   return fields;
 }
 
@@ -164,12 +129,14 @@ Measurement measured(const PixelCurve& curve) {
 }
 
 Measurement measure_deletion(const CurveOptions& o, const MetricCase& one) {
-  return measured(deletion(one.model, one.x, one.map, one.target, {.step = o.step}));
+  return measured(deletion(one.model, one.x, one.map, one.target,
+                           {.step = o.step, .batch = batch_of(one, PixelCurveOptions{}.batch)}));
 }
 
 Measurement measure_insertion(const CurveOptions& o, const MetricCase& one) {
-  return measured(
-      insertion(one.model, one.x, one.map, one.target, {.step = o.step, .blur = o.blur}));
+  return measured(insertion(
+      one.model, one.x, one.map, one.target,
+      {.step = o.step, .batch = batch_of(one, PixelCurveOptions{}.batch), .blur = o.blur}));
 }
 
 std::vector<double> mean_area(const CurveOptions&, const std::vector<MetricRow>& rows) {

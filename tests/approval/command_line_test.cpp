@@ -16,6 +16,8 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"bench", "cost", "--help"},
                                                           {"bench", "shedding", "--help"},
                                                           {"bench", "masks", "--help"},
+                                                          {"bench", "run", "--help"},
+                                                          {"bench", "merge", "--help"},
                                                           {"overlap", "--help"},
                                                           {"shapes", "--help"},
                                                           {"list", "methods"},
@@ -23,7 +25,9 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"list", "grad-cam"},
                                                           {"list", "Conv"},
                                                           {"list", "presets"},
-                                                          {"list", "colormaps"}};
+                                                          {"list", "colormaps"},
+                                                          {"list", "protocols"},
+                                                          {"list", "suites"}};
   for (const auto& arguments : commands) {
     std::string name;
     for (const auto& argument : arguments) {

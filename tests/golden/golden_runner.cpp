@@ -9,9 +9,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "golden/faithfulness_cases.h"
 #include "golden/golden_specs.h"
+#include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
 #include "golden/metric_cases.h"
+#include "golden/sanity_cases.h"
 #include "limn/error.h"
 #include "limn/method.h"
 #include "limn/model.h"
@@ -246,9 +249,10 @@ double compare_stored(const fs::path& folder, const json& golden_case,
   if (golden_case.value("files", json::object()).contains("masks")) {
     check("masks", read_npy((folder / "masks.npy").string()));
   }
-  const json values = golden_case.value("expected_values", json::object());
-  for (const auto& [name, value] : values.items()) {
-    if (value.is_number()) check(name, at::tensor({value.get<double>()}, at::kDouble));
+  // Nested values are named by their path: `all/hits/3`.
+  const json values = golden_case.value("expected_values", json::object()).flatten();
+  for (const auto& [path, value] : values.items()) {
+    if (value.is_number()) check(path.substr(1), at::tensor({value.get<double>()}, at::kDouble));
   }
   if (!any) reason += " nothing was compared;";
   return worst;
@@ -283,7 +287,10 @@ CaseResult run_case(const std::string& case_file) {
     const json golden_case = json::parse(std::ifstream(case_file));
     result.id = golden_case.value("id", result.id);
     auto ours = run_metric(folder, golden_case);
+    if (!ours) ours = run_localization(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
+    if (!ours) ours = run_faithfulness(folder, golden_case);
+    if (!ours) ours = run_sanity(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;

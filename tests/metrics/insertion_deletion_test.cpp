@@ -141,6 +141,17 @@ TEST(InsertionDeletion, TheUcagBlurIsAPlainGaussian) {
   }
 }
 
+TEST(InsertionDeletion, TheScaledBlurIsRisesAt224AndShrinksWithThePicture) {
+  at::manual_seed(4);
+  const Tensor large = at::randn({1, 3, 224, 300}, at::kDouble);
+  EXPECT_TRUE(blurred_start(large, "scaled").equal(blurred_start(large, "rise")));
+  // At 96 pixels: reach round(5 * 96 / 224) = 2, sigma 2.14.
+  const Tensor small = at::randn({1, 1, 96, 96}, at::kDouble);
+  const Tensor kernel = rise_kernel(5, 5.0 * 96 / 224);
+  const Tensor plain = at::conv2d(small, kernel.view({1, 1, 5, 5}), {}, 1, 2);
+  EXPECT_LT((blurred_start(small, "scaled") - plain).abs().max().item<double>(), 1e-12);
+}
+
 TEST(InsertionDeletion, ExplainWhatTheyCannotUse) {
   const Model model = small();
   const Tensor x = picture(), map = at::rand({kSide, kSide});
@@ -161,7 +172,7 @@ TEST(InsertionDeletion, ExplainWhatTheyCannotUse) {
   expect("no order", [&] { deletion(model, x, map / 0 * 0, 0); });
   expect("step=-1", [&] { insertion(model, x, map, 0, {.step = -1}); });
   expect("batch=0", [&] { insertion(model, x, map, 0, {.batch = 0}); });
-  expect("legal: rise, ucag", [&] { insertion(model, x, map, 0, {.blur = "box"}); });
+  expect("legal: rise, ucag, scaled", [&] { insertion(model, x, map, 0, {.blur = "box"}); });
   expect("class", [&] { deletion(model, x, map, 77); });
   expect("too small", [&] {
     insertion(model, at::rand({1, 3, 20, 20}), at::rand({20, 20}), 0, {.blur = "ucag"});
