@@ -94,7 +94,8 @@ TEST(DenseCrf, IsSoftmaxWithoutKernelsOrSteps) {
   const Tensor picture = scene(8, 9), unary = at::randn({3, 8, 9});
   const Tensor expected = (-unary).softmax(0);
   for (const DenseCrfOptions& options :
-       {DenseCrfOptions{.iterations = 0}, {.gaussian_compat = 0, .bilateral_compat = 0}}) {
+       {DenseCrfOptions{.iterations = 0},
+        DenseCrfOptions{.gaussian_compat = 0, .bilateral_compat = 0}}) {
     EXPECT_LT((dense_crf(unary, picture, options) - expected).abs().max().item<double>(), 1e-6);
   }
 }
