@@ -39,7 +39,7 @@ DatasetItem item_of(const json& image) {
                                     .right = box[2],
                                     .bottom = box[3]},
                             .difficult = object.value("difficult", 0) != 0});
-    if (!listed || flags.at(static_cast<std::size_t>(label)) != 0) {
+    if (!listed || flags.at(static_cast<std::size_t>(label)).get<int>() != 0) {
       item.difficult_list.push_back(label);
     }
   }

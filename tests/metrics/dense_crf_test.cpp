@@ -94,7 +94,8 @@ TEST(DenseCrf, IsSoftmaxWithoutKernelsOrSteps) {
   const Tensor picture = scene(8, 9), unary = at::randn({3, 8, 9});
   const Tensor expected = (-unary).softmax(0);
   for (const DenseCrfOptions& options :
-       {DenseCrfOptions{.iterations = 0}, {.gaussian_compat = 0, .bilateral_compat = 0}}) {
+       {DenseCrfOptions{.iterations = 0},
+        DenseCrfOptions{.gaussian_compat = 0, .bilateral_compat = 0}}) {
     EXPECT_LT((dense_crf(unary, picture, options) - expected).abs().max().item<double>(), 1e-6);
   }
 }
@@ -156,7 +157,10 @@ TEST(DenseCrf, ExplainsWhatItCannotUse) {
 /// A picture of VOC's size, two labels, the defaults: the field works at full resolution.
 TEST(DenseCrf, RefinesAPictureOfVocSize) {
   at::manual_seed(14);
-  const Tensor picture = scene(375, 500), probabilities = noisy(2, 375, 500);
+  const Tensor picture = scene(375, 500);
+  // Background has evidence of its own, as the object has.
+  const Tensor evidence = at::tensor({.8, 0.}, at::kDouble).view({2, 1, 1});
+  const Tensor probabilities = (noisy(2, 375, 500).log() + evidence).softmax(0);
   const Tensor ours = dense_crf(crf_unary(probabilities), picture)[1] > .5;
   Tensor object = at::zeros({375, 500}, at::kBool);
   object.slice(0, 75, 225).slice(1, 83, 250).fill_(true);

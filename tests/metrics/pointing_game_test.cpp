@@ -114,7 +114,7 @@ TEST(PointingGame, ChoosesTheMaskAsTorchRay) {
   EXPECT_EQ(hit("pointing-game"), 0);  // boxes, as VOC, though there is a segmentation
   EXPECT_EQ(hit("pointing-game(mask=pixels)"), 1);
   EXPECT_EQ(hit("pointing-game(mask=finest)"), 1);
-  one.truth.boxes = {};
+  one.truth.boxes = Tensor();
   EXPECT_EQ(hit("pointing-game"), 1);
   EXPECT_NE(one.measure("pointing-game(mask=boxes)").skipped.find("mask=pixels"),
             std::string::npos);

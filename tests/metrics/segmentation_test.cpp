@@ -199,7 +199,7 @@ TEST(Segmentation, TheFieldMovesTheCutToTheEdgeOfTheObject) {
     return make_metric(spec)->summarize({row(0, one.measure(spec))})[0];
   };
   EXPECT_LT(miou("segmentation(threshold=otsu)"), .75);
-  EXPECT_GT(miou("segmentation(threshold=zero, crf)"), .98);
+  EXPECT_GT(miou("segmentation(threshold=zero, crf)"), .9);
   // Without a map there is nothing to refine.
   one.map = at::ones({48, 64});
   EXPECT_EQ(one.measure("segmentation(crf)").values.at("true-foreground"), 0);
