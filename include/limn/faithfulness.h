@@ -71,7 +71,7 @@ struct RegionInsertionOptions {
 struct RegionInsertion {
   std::vector<double> percent;      ///< of the pixels that are shown
   std::vector<double> probability;  ///< p
-  std::vector<double> correct;      ///< 1 where the class is the likeliest, else 0
+  std::vector<double> correct;      ///< 1 where every other class is less likely, else 0
   double area = 0;                  ///< under `correct` by trapezoids a step wide
   double probability_area = 0;      ///< the same under `probability`
 };

@@ -53,7 +53,6 @@ PictureScores score_pictures(const Model& model, std::int64_t pictures, std::int
     const Tape tape = runner.run(some, std::vector<ValueId>{});
     const Tensor shares = probabilities(runner, tape).narrow(0, 0, count).to(at::kCPU, at::kDouble);
     class_index(runner, std::to_string(target), shares.size(1));
-    const Tensor likeliest = shares.argmax(1);
     for (std::int64_t i = 0; i < count; ++i) {
       const auto p = shares[i][target].item<double>();
       if (!std::isfinite(p)) {
@@ -61,7 +60,9 @@ PictureScores score_pictures(const Model& model, std::int64_t pictures, std::int
              " is not a number on a changed picture");
       }
       scores.probability.push_back(p);
-      scores.likeliest.push_back(likeliest[i].item<std::int64_t>() == target ? 1 : 0);
+      // The class itself is one of those that are as likely as it.
+      const auto as_likely = shares[i].ge(p).sum().item<std::int64_t>();
+      scores.likeliest.push_back(as_likely == 1 && (shares.size(1) > 1 || p >= 0.5) ? 1 : 0);
     }
   }
   return scores;

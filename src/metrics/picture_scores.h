@@ -21,7 +21,9 @@ Tensor pixel_ranks(const Tensor& map);
 /// What the model says of a class in many pictures.
 struct PictureScores {
   std::vector<double> probability;
-  std::vector<double> likeliest;  ///< 1 where no class is likelier, of equal ones the first; else 0
+  /// 1 where every other class is less likely (of a model's only class: where it is likelier than
+  /// not), else 0.
+  std::vector<double> likeliest;
 };
 /// `make(first, count)` gives pictures [count, C, H, W]; it is called in order. A model of fixed
 /// batch size gets that many, the last picture repeated. Throws NotFound for an unknown class.

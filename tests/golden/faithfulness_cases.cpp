@@ -98,12 +98,14 @@ Results regions(const Case& one) {
   return {{"expected", at::stack(falls)}, {"auc", numbers({area})}};
 }
 
-/// Pictures imputed at one percentile with the noise that the case gives, [C, imputed pixels].
+/// Pictures imputed at one percentile with the standard normal numbers that the case gives,
+/// [C, imputed pixels].
 Tensor imputed(const Case& one, const std::string& percentile, RemovalOrder order) {
   Tensors all;
   for (std::int64_t n = 0; n < one.samples(); ++n) {
     const Tensor keep = road_keeps(one.map(n), std::stod(percentile), order);
-    const Tensor noise = one.file(concat("noise", percentile, "_", n));
+    const Tensor noise =
+        one.file(concat("noise", percentile, "_", n)) * one.options()["noise"].get<double>();
     const Tensor picture = impute_linear(one.picture(n)[0], keep);
     const Tensor holes = keep.logical_not().expand_as(picture);
     all.push_back(picture + at::zeros_like(picture).masked_scatter(holes, noise));

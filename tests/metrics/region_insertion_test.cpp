@@ -130,6 +130,18 @@ TEST(RegionInsertion, AConstantMapShowsTheFirstRows) {
   EXPECT_EQ(one.run(at::zeros({10, 10})).correct, std::vector<double>(20, 0.0));
 }
 
+/// Both classes are equally likely whatever is shown.
+TEST(RegionInsertion, ATieIsNoHit) {
+  const Tensor x = at::ones({1, 1, 10, 10}, at::kDouble);
+  const Model model = testing::linear_model(at::zeros({1, 10, 10}));
+  for (const std::int64_t target : {0, 1}) {
+    const RegionInsertion got =
+        region_insertion(model, x, at::rand({10, 10}), target, {.canvas = "zero"});
+    EXPECT_EQ(got.area, 0) << target;
+    EXPECT_NEAR(got.probability_area, 9.5, 1e-12) << target;
+  }
+}
+
 TEST(RegionInsertion, SharesGoFromFirstToLast) {
   const OnePixel one;
   const auto run = [&](double first, double last, double step) {
