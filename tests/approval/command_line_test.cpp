@@ -18,12 +18,15 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"bench", "masks", "--help"},
                                                           {"overlap", "--help"},
                                                           {"shapes", "--help"},
+                                                          {"data", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},
                                                           {"list", "Conv"},
                                                           {"list", "presets"},
-                                                          {"list", "colormaps"}};
+                                                          {"list", "colormaps"},
+                                                          {"list", "datasets"},
+                                                          {"list", "voc"}};
   for (const auto& arguments : commands) {
     std::string name;
     for (const auto& argument : arguments) {
