@@ -118,8 +118,10 @@ class Collector {
       if (depth > 1) return true;
       list_ = parsed.get<std::string>();
       entry_ = 0;
-      return std::find(kLists.begin(), kLists.end(), list_) != kLists.end();
+      wanted_ = std::find(kLists.begin(), kLists.end(), list_) != kLists.end();
+      return wanted_;
     }
+    if (!wanted_) return event == Event::object_start || event == Event::object_end;
     count(depth, event);
     if (depth != 2) return true;
     if (event == Event::value || event == Event::array_start) {
@@ -212,6 +214,7 @@ class Collector {
   }
 
   std::string list_;
+  bool wanted_ = false;
   std::size_t entry_ = 0, values_ = 0, objects_ = 0;
   std::unordered_map<std::int64_t, int> label_of_;
   CocoFile file_;

@@ -92,6 +92,7 @@ std::vector<hsize_t> shape_of(hid_t data, const std::string& what) {
 std::vector<hobj_ref_t> references(hid_t data, const std::string& what) {
   hsize_t count = 1;
   for (const hsize_t side : shape_of(data, what)) {
+    if (side == 0) return {};
     if (side > 10'000'000 / count) fail(ErrorCode::BadInput, what, " has too many elements");
     count *= side;
   }

@@ -2,6 +2,7 @@
 #include "data/voc_annotation.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <pugixml.hpp>

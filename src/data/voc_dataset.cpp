@@ -127,7 +127,7 @@ class VocDataset final : public ListedDataset {
   std::vector<int> labels_of(std::int64_t index) const override {
     std::vector<DatasetObject> objects;
     for (const VocObject& object : annotation(index).objects) {
-      objects.push_back({.label = label_names_.at(object.name)});
+      objects.push_back({.label = label_of(index, object)});
     }
     return present_labels(objects);
   }
@@ -148,6 +148,11 @@ class VocDataset final : public ListedDataset {
     const std::string text = read_limited(path, kMostXml);
     return in_context([&] { return "annotation \"" + path + "\""; },
                       [&] { return parse_voc_annotation(text); });
+  }
+
+  int label_of(std::int64_t index, const VocObject& object) const {
+    return in_context([&] { return "annotation \"" + file(index, "Annotations", ".xml") + "\""; },
+                      [&] { return label_names_.at(object.name); });
   }
 
   /// The indices of a mask of the picture's size; undefined where there is no such file.
@@ -172,7 +177,7 @@ class VocDataset final : public ListedDataset {
           clipped_box(std::round(object.left) - 1, std::round(object.top) - 1,
                       std::round(object.right), std::round(object.bottom), size, outside);
       item.objects.push_back(
-          {.label = label_names_.at(object.name), .box = box, .difficult = object.difficult});
+          {.label = label_of(index, object), .box = box, .difficult = object.difficult});
       if (outside && problems) {
         problems->push_back({.id = item.id,
                              .what = concat("object ", item.objects.size(), " (", object.name,

@@ -20,6 +20,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"bench", "merge", "--help"},
                                                           {"overlap", "--help"},
                                                           {"shapes", "--help"},
+                                                          {"data", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},
@@ -27,7 +28,9 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"list", "presets"},
                                                           {"list", "colormaps"},
                                                           {"list", "protocols"},
-                                                          {"list", "suites"}};
+                                                          {"list", "suites"},
+                                                          {"list", "datasets"},
+                                                          {"list", "voc"}};
   for (const auto& arguments : commands) {
     std::string name;
     for (const auto& argument : arguments) {
