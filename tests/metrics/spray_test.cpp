@@ -179,6 +179,23 @@ TEST(Spray, SplitsATwoClusterToyExactly) {
   EXPECT_EQ(spray_verdict(one.score), "one strategy") << one.score;
 }
 
+/// An object anywhere in the picture: the plane's Laplacian has 0, c, c, 2c, 4c, ..., so that no
+/// step is more than half of what stands behind it, but for chance.
+TEST(Spray, MapsThatChangeSmoothlyAreOneStrategy) {
+  at::manual_seed(11);
+  const Tensor place = at::arange(20, at::kDouble) + 0.5;
+  Tensors maps;
+  for (int i = 0; i < 300; ++i) {
+    const Tensor center = at::rand({2}, at::kDouble) * 14 + 3;
+    const Tensor down = at::exp(-(place - center[0]).square() / 8);
+    const Tensor across = at::exp(-(place - center[1]).square() / 8);
+    maps.push_back(at::outer(down, across) + at::rand({20, 20}, at::kDouble) * 0.1);
+  }
+  const SprayAnalysis found = analyze_maps(spray_features(at::stack(maps)));
+  EXPECT_GT(found.score, 0.1);
+  EXPECT_EQ(spray_verdict(found.score), "one strategy") << found.score;
+}
+
 TEST(Spray, MembersStandByTheirDistanceFromTheMean) {
   const SprayOptions options{.side = 8, .neighbors = 5, .clusters = 3};
   const Tensor rows = spray_features(two_kinds(40), options);
