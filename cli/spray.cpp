@@ -2,6 +2,7 @@
 // spectrum (Lapuschkin et al., 2019).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -56,6 +57,12 @@ Spot spot_of(const Tensor& mean, std::int64_t side) {
   }
   return {static_cast<double>(cells) / static_cast<double>(order.numel()), x / sum, y / sum};
 }
+
+/// One class with where its clusters' mean maps lie.
+struct Found {
+  SprayGroup group;
+  std::vector<Spot> spots = {};
+};
 
 std::string spot_words(const Spot& spot) {
   return fmt::format(
@@ -141,10 +148,10 @@ Json group_json(const SprayGroup& group, const std::vector<Spot>& spots) {
           {"eigenvectors", points_of(a.layout)}};
 }
 
-SprayGroup analyzed(const SprayCommand& command, const SprayClass& maps, const LoadedModel* loaded,
-                    std::vector<Spot>& spots) {
+Found analyzed(const SprayCommand& command, const SprayClass& maps, const LoadedModel* loaded) {
   const SprayOptions& options = command.choice.options;
-  SprayGroup group{.name = maps.name, .maps = {}};
+  Found found{.group = {.name = maps.name, .maps = {}}};
+  SprayGroup& group = found.group;
   Tensors rows;
   for (const auto& one : maps.maps) {
     group.maps.push_back(one.name);
@@ -156,7 +163,7 @@ SprayGroup analyzed(const SprayCommand& command, const SprayClass& maps, const L
   if (all.size(0) <= kMostTsne) group.tsne = tsne(pairwise_distances(all), options.seed);
   for (const auto& cluster : group.analysis.clusters) {
     check_interrupt();
-    spots.push_back(spot_of(cluster.mean, options.side));
+    found.spots.push_back(spot_of(cluster.mean, options.side));
     const Tensor mean = cluster.mean.view({options.side, options.side}).to(at::kFloat);
     group.means.push_back(color_map(mean, style_map(mean, false)));
     auto& examples = group.examples.emplace_back();
@@ -166,8 +173,8 @@ SprayGroup analyzed(const SprayCommand& command, const SprayClass& maps, const L
       examples.push_back({map.name, example_picture(map, loaded)});
     }
   }
-  group.words = findings(group, spots);
-  return group;
+  group.words = findings(group, found.spots);
+  return found;
 }
 
 Json options_json(const SprayOptions& o) {
@@ -196,68 +203,74 @@ SprayInput usable(SprayInput input, const SprayOptions& options) {
   return out;
 }
 
-void print(const std::vector<SprayGroup>& groups, const std::vector<std::vector<Spot>>& spots,
-           const std::vector<LeftOut>& left_out) {
+void print(const std::vector<Found>& all, const std::vector<LeftOut>& left_out) {
   fmt::print("{:<36} {:>6} {:>9} {:>9} {:>7}  {}\n", "class", "maps", "clusters", "eigengap",
              "score", "answer");
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    const SprayAnalysis& a = groups[g].analysis;
-    fmt::print("{:<36} {:>6} {:>9} {:>9.3f} {:>7.3f}  {}\n", groups[g].name, groups[g].maps.size(),
+  for (const auto& [group, spots] : all) {
+    const SprayAnalysis& a = group.analysis;
+    fmt::print("{:<36} {:>6} {:>9} {:>9.3f} {:>7.3f}  {}\n", group.name, group.maps.size(),
                a.clusters.size(), a.gap.size, a.score, spray_verdict(a.score));
-    for (std::size_t c = 0; c < spots[g].size(); ++c) {
+    for (std::size_t c = 0; c < spots.size(); ++c) {
       fmt::print("  cluster {:<26} {:>6}  {}\n", c + 1, a.clusters[c].members.size(),
-                 spot_words(spots[g][c]));
+                 spot_words(spots[c]));
     }
   }
-  for (const auto& group : groups) {
-    fmt::print("\n{}: {}\n", group.name, group.words.front());
+  std::map<std::string, std::vector<std::string>> reasons;
+  for (const auto& one : left_out) reasons[one.why].push_back(one.name);
+  for (const auto& [why, names] : reasons) {
+    const std::string more = names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "";
+    fmt::print("left out: {}{} ({})\n", names.front(), more, why);
   }
-  std::map<std::string, std::size_t> reasons;
-  for (const auto& one : left_out) ++reasons[one.why];
-  for (const auto& [why, count] : reasons) fmt::print("left out: {} ({})\n", count, why);
+  for (const auto& one : all) fmt::print("\n{}: {}\n", one.group.name, one.group.words.front());
 }
 
-int spray(const SprayCommand& command) {
-  const bool folder = fs::is_directory(command.model.path);
+/// Reads or makes the maps; `loaded` gets the model where there is one.
+SprayInput collected(const SprayCommand& command, std::optional<LoadedModel>& loaded) {
+  const std::string& path = command.model.path;
+  const bool folder = fs::is_directory(path);
   if (folder && (!command.inputs.empty() || command.explains)) {
-    fail(ErrorCode::InvalidArgument, "\"", command.model.path,
+    fail(ErrorCode::InvalidArgument, "\"", path,
          "\" is a folder of maps that are made already; give no pictures, -m or -t with it, or "
          "name a model");
   }
   if (!folder && command.inputs.empty()) {
-    fail(fs::exists(command.model.path) ? ErrorCode::InvalidArgument : ErrorCode::NotFound, "\"",
-         command.model.path, "\" is not a folder of maps; give one, or a model and pictures");
+    fail(fs::exists(path) ? ErrorCode::InvalidArgument : ErrorCode::NotFound, "\"", path,
+         "\" is not a folder of maps; give one, or a model and pictures");
   }
+  if (folder) {
+    set_threads(command.model.threads);
+    return usable(read_spray_maps(path, command.choice), command.choice.options);
+  }
+  const auto pictures = list_inputs(command.inputs);
+  loaded.emplace(load(command.model));
+  return usable(make_spray_maps(*loaded, pictures, command.settings, command.choice),
+                command.choice.options);
+}
+
+int spray(const SprayCommand& command) {
   Outbox outbox(command.folder, command.force);
   outbox.prepare({kPage, kData});
   std::optional<LoadedModel> loaded;
-  SprayInput input;
-  if (folder) {
-    set_threads(command.model.threads);
-    input = read_spray_maps(command.model.path, command.choice);
-  } else {
-    const auto pictures = list_inputs(command.inputs);
-    loaded = load(command.model);
-    input = make_spray_maps(*loaded, pictures, command.settings, command.choice);
-  }
-  input = usable(std::move(input), command.choice.options);
-
+  const SprayInput input = collected(command, loaded);
   Json data = {{"schema", "limn.spray/1"}, {"command", command_line()},
                {"version", kVersion},      {"options", options_json(command.choice.options)},
                {"classes", Json::array()}, {"left_out", Json::array()}};
-  std::vector<SprayGroup> groups;
-  std::vector<std::vector<Spot>> spots;
-  Progress progress("classes", static_cast<double>(input.classes.size()));
+  std::vector<Found> all;
+  Progress progress("groups", static_cast<double>(input.classes.size()));
   for (const auto& maps : input.classes) {
-    groups.push_back(in_context([&] { return maps.name; },
-                                [&] {
-                                  return analyzed(command, maps, loaded ? &*loaded : nullptr,
-                                                  spots.emplace_back());
-                                }));
-    data["classes"].push_back(group_json(groups.back(), spots.back()));
-    progress.at(static_cast<double>(groups.size()));
+    all.push_back(in_context([&] { return maps.name; },
+                             [&] { return analyzed(command, maps, loaded ? &*loaded : nullptr); }));
+    progress.at(static_cast<double>(all.size()));
   }
   progress.clear();
+  std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) {
+    return a.group.analysis.score > b.group.analysis.score;
+  });
+  std::vector<SprayGroup> groups;
+  for (const auto& one : all) {
+    data["classes"].push_back(group_json(one.group, one.spots));
+    groups.push_back(one.group);
+  }
   for (const auto& one : input.left_out) {
     data["left_out"].push_back({{"name", one.name}, {"why", one.why}});
   }
@@ -267,7 +280,7 @@ int spray(const SprayCommand& command) {
       kPage, render::spray_page("limn spray: " + command.model.path, {typed}, groups, kVersion));
   outbox.put(kData, data.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   outbox.keep();
-  print(groups, spots, input.left_out);
+  print(all, input.left_out);
   fmt::print("{}\n", page);
   return 0;
 }

@@ -21,6 +21,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"overlap", "--help"},
                                                           {"shapes", "--help"},
                                                           {"data", "--help"},
+                                                          {"spray", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},
