@@ -63,6 +63,8 @@ int run(int count, char** values) {
   add_bench_cost(*bench, action);
   add_bench_shedding(*bench, action);
   add_bench_masks(*bench, action);
+  add_bench_report(*bench, action);
+  add_bench_compare(*bench, action);
   add_shapes(app, action);
   try {
     app.parse(count, values);

@@ -19,6 +19,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["method"] = header["heatmap"] = 7
     header["results"] = 9
     for (i = split("image sidecar shapes render report compare_maps insertion_deletion dataset metric limn", headers, " "); i > 0; --i) header[headers[i]] = 8
+    header["statistics"] = header["tables"] = header["limn"] = 9
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")

@@ -13,5 +13,7 @@
 #include "limn/report.h"
 #include "limn/shapes.h"
 #include "limn/sidecar.h"
+#include "limn/statistics.h"
+#include "limn/tables.h"
 #include "limn/target.h"
 #include "limn/version.h"
