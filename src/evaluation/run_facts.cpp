@@ -25,12 +25,21 @@ std::string words(const Json& json, const char* key) {
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-/// The objects of a list; empty where the key is missing.
+/// A part of the run; empty where it is missing. Throws BadInput where it is of another type.
+Json part(const Json& run, const char* key, Json::value_t type) {
+  const auto found = run.find(key);
+  if (found == run.end()) return Json(type);
+  if (found->type() != type) {
+    fail(ErrorCode::BadInput, "\"", key, "\" is ", found->type_name(), ", not ",
+         Json(type).type_name());
+  }
+  return *found;
+}
+
+/// The objects of a list.
 std::vector<Json> entries(const Json& run, const char* key) {
   std::vector<Json> all;
-  const auto found = run.find(key);
-  if (found == run.end() || !found->is_array()) return all;
-  for (const auto& one : *found) {
+  for (const auto& one : part(run, key, Json::value_t::array)) {
     if (one.is_object()) all.push_back(one);
   }
   return all;
@@ -78,7 +87,7 @@ void add_about(const Json& run, RunFacts& facts) {
   const auto row = [&](const std::string& name, const std::string& text) {
     if (!text.empty()) facts.about.emplace_back(name, text);
   };
-  const Json suite = run.value("suite", Json::object());
+  const Json suite = part(run, "suite", Json::value_t::object);
   facts.title = words(suite, "title");
   row("Suite", joined({words(suite, "name"), facts.title}));
   for (const auto& one : entries(run, "models")) {
@@ -101,16 +110,17 @@ void add_about(const Json& run, RunFacts& facts) {
       joined({words(run, "created"), words(run, "device"), words(run, "precision"),
               labelled("seed ", words(run, "seed")), labelled("batch ", words(run, "batch"))}));
   std::string command;
-  for (const auto& word : run.value("command", Json::array())) {
+  for (const auto& word : part(run, "command", Json::value_t::array)) {
     command += (command.empty() ? "" : " ") + (word.is_string() ? word.get<std::string>() : "");
   }
   row("Command", command);
-  row("Versions", pairs(run.value("versions", Json::object())));
+  row("Versions", pairs(part(run, "versions", Json::value_t::object)));
 }
 
 void add_problems(const Json& run, RunFacts& facts) {
-  facts.finished = run.value("finished", true);
-  for (const auto& one : run.value("problems", Json::array())) {
+  const auto finished = run.find("finished");
+  facts.finished = finished == run.end() || *finished == true;
+  for (const auto& one : part(run, "problems", Json::value_t::array)) {
     facts.problems.push_back(one.is_string()   ? one.get<std::string>()
                              : one.is_object() ? pairs(one)
                                                : one.dump());
@@ -132,10 +142,10 @@ void add_examples(const std::string& folder, const Json& run, RunFacts& facts) {
   for (const auto& one : entries(run, "examples")) {
     if (facts.examples.size() >= kMostExamples) break;
     RunExample example;
-    example.caption =
-        fmt::format("{} on {}: {}, {} (class {} of the model{})", words(one, "model"),
-                    words(one, "data"), words(one, "image"), words(one, "label"),
-                    words(one, "target"), one.value("predicted", true) ? "" : ", not predicted");
+    example.caption = fmt::format("{} on {}: {}, {} (class {} of the model{})", words(one, "model"),
+                                  words(one, "data"), words(one, "image"), words(one, "label"),
+                                  words(one, "target"),
+                                  words(one, "predicted") == "false" ? ", not predicted" : "");
     example.picture = example_bytes(folder, words(one, "picture"));
     for (const auto& map : entries(one, "maps")) {
       RunExample::Map drawn{words(map, "method"), example_bytes(folder, words(map, "file"))};
@@ -151,21 +161,24 @@ RunFacts read_run_facts(const std::string& folder) {
   RunFacts facts;
   const std::string path = (fs::path(folder) / "run.json").string();
   Json run = Json::object();
-  try {
-    if (fs::exists(path)) {
+  if (fs::exists(path)) {
+    try {
       run = Json::parse(read_file(path));
-      facts.known = true;
-      if (words(run, "schema") != "limn.bench/1") {
-        fail(ErrorCode::BadInput, "\"", path, "\" has the schema \"", words(run, "schema"),
-             "\"; this limn reads limn.bench/1");
-      }
+    } catch (const nlohmann::json::exception& error) {
+      fail(ErrorCode::BadInput, "\"", path, "\" is not JSON: ", error.what());
     }
-    add_about(run, facts);
-    add_problems(run, facts);
-    add_examples(folder, run, facts);
-  } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::BadInput, "\"", path, "\" is not what `limn bench run` writes: ", error.what());
+    facts.known = true;
+    if (words(run, "schema") != "limn.bench/1") {
+      fail(ErrorCode::BadInput, "\"", path, "\" has the schema \"", words(run, "schema"),
+           "\"; this limn reads limn.bench/1");
+    }
   }
+  in_context([&] { return concat("\"", path, "\""); },
+             [&] {
+               add_about(run, facts);
+               add_problems(run, facts);
+               add_examples(folder, run, facts);
+             });
   return facts;
 }
 
