@@ -104,12 +104,12 @@ std::string cell_html(const TableCell& cell, const MetricColumn& column, const I
                      escaped(hint(cell)), value);
 }
 
-std::string table_head(const Table& table) {
+std::string table_head(const Table& table, std::size_t begin, std::size_t last) {
   std::string top = "<th rowspan=\"2\">method</th>", bottom;
-  for (std::size_t column = 0; column < table.columns.size();) {
+  for (std::size_t column = begin; column < last;) {
     const TableColumn& first = table.columns[column];
     std::size_t end = column;
-    for (; end < table.columns.size() && table.columns[end].metric == first.metric; ++end) {
+    for (; end < last && table.columns[end].metric == first.metric; ++end) {
       const MetricColumn& what = table.columns[end].what;
       bottom += fmt::format("<th title=\"{}\">{} {}<small>{}</small></th>", escaped(what.help),
                             escaped(what.name), arrow(what.better), range_text(what));
@@ -119,6 +119,24 @@ std::string table_head(const Table& table) {
     column = end;
   }
   return element("thead", element("tr", top) + element("tr", bottom));
+}
+
+std::string block_html(const Table& table, std::size_t first, std::size_t last) {
+  std::string body;
+  bool controls = false;
+  for (const auto& row : table.rows) {
+    std::string cells =
+        fmt::format("<th title=\"{}\">{}{}</th>\n", escaped(row.method.spec),
+                    escaped(row.method.name), row.method.control ? "<small>control</small>" : "");
+    for (std::size_t column = first; column < last; ++column) {
+      cells += cell_html(row.cells[column], table.columns[column].what, span_of(table, column));
+    }
+    const char* kind = !row.method.control ? "" : controls ? "control" : "control first-control";
+    controls = controls || row.method.control;
+    body += element("tr", cells, kind);
+  }
+  const std::string head = table_head(table, first, last);
+  return element("div", element("table", head + element("tbody", body)), "scroll");
 }
 
 std::string table_html(const Table& table, const RunFacts& run, std::size_t number) {
@@ -134,20 +152,7 @@ std::string table_html(const Table& table, const RunFacts& run, std::size_t numb
   add_identity(table.data, run.data);
   out += element("p", caption, "caption");
   if (table.rows.empty()) return out + element("p", "No case counts.") + "</section>\n";
-  std::string body;
-  bool controls = false;
-  for (const auto& row : table.rows) {
-    std::string cells =
-        fmt::format("<th title=\"{}\">{}{}</th>\n", escaped(row.method.spec),
-                    escaped(row.method.name), row.method.control ? "<small>control</small>" : "");
-    for (std::size_t column = 0; column < row.cells.size(); ++column) {
-      cells += cell_html(row.cells[column], table.columns[column].what, span_of(table, column));
-    }
-    const char* kind = !row.method.control ? "" : controls ? "control" : "control first-control";
-    controls = controls || row.method.control;
-    body += element("tr", cells, kind);
-  }
-  out += element("div", element("table", table_head(table) + element("tbody", body)), "scroll");
+  for (const auto& [first, last] : column_blocks(table)) out += block_html(table, first, last);
   for (const auto& text : table.skipped) {
     out += element("p", "Skipped: " + escaped(text) + ".", "small");
   }

@@ -42,27 +42,34 @@ std::string cell_text(const TableCell& cell, const MetricColumn& column,
   return text;
 }
 
-std::string table_text(const Table& table, const RunFacts& run) {
-  std::string out =
-      fmt::format("## {}\n\n{}\n\n", plain(table_title(table)), plain(table_caption(table, run)));
-  if (table.rows.empty()) return out + "No case counts.\n\n";
-  out += "| method |";
-  std::string line = "| --- |";
-  for (const auto& column : table.columns) {
-    out += fmt::format(" {}, {} {} {} |", plain(column.title), plain(column.what.name),
-                       arrow(column.what.better), plain(range_text(column.what)));
+std::string block_text(const Table& table, std::size_t first, std::size_t last,
+                       std::vector<std::string>& reasons) {
+  std::string out = "| method |", line = "| --- |";
+  for (std::size_t column = first; column < last; ++column) {
+    const TableColumn& of = table.columns[column];
+    out += fmt::format(" {}, {} {} {} |", plain(of.title), plain(of.what.name),
+                       arrow(of.what.better), plain(range_text(of.what)));
     line += " --- |";
   }
   out += "\n" + line + "\n";
-  std::vector<std::string> reasons;
   for (const auto& row : table.rows) {
     out += fmt::format("| {}{} |", plain(row.method.name), row.method.control ? " (control)" : "");
-    for (std::size_t column = 0; column < row.cells.size(); ++column) {
+    for (std::size_t column = first; column < last; ++column) {
       out += " " + cell_text(row.cells[column], table.columns[column].what, reasons) + " |";
     }
     out += "\n";
   }
-  out += "\n";
+  return out;
+}
+
+std::string table_text(const Table& table, const RunFacts& run) {
+  std::string out =
+      fmt::format("## {}\n\n{}\n\n", plain(table_title(table)), plain(table_caption(table, run)));
+  if (table.rows.empty()) return out + "No case counts.\n\n";
+  std::vector<std::string> reasons;
+  for (const auto& [first, last] : column_blocks(table)) {
+    out += block_text(table, first, last, reasons) + "\n";
+  }
   for (std::size_t i = 0; i < reasons.size(); ++i) {
     out += fmt::format("({}) {}\n\n", static_cast<char>('a' + i % 26), plain(reasons[i]));
   }

@@ -9,6 +9,11 @@
 #include "limn/spec.h"
 
 namespace limn {
+namespace {
+
+constexpr std::size_t kMostColumns = 7;
+
+}  // namespace
 
 std::string table_title(const Table& table) {
   return fmt::format("{} on {}{}, {}", table.model, table.data,
@@ -33,6 +38,22 @@ std::string table_caption(const Table& table, const RunFacts& run) {
                         hash == run.protocols.end() ? "" : ", SHA-256 " + hash->second);
   }
   return text;
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> column_blocks(const Table& table) {
+  std::vector<std::pair<std::size_t, std::size_t>> blocks;
+  for (std::size_t first = 0; first < table.columns.size();) {
+    std::size_t last = first;
+    while (last < table.columns.size() && table.columns[last].metric == table.columns[first].metric)
+      ++last;
+    if (blocks.empty() || last - blocks.back().first > kMostColumns) {
+      blocks.emplace_back(first, last);
+    } else {
+      blocks.back().second = last;
+    }
+    first = last;
+  }
+  return blocks;
 }
 
 std::string arrow(Better better) {

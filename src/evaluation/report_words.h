@@ -12,6 +12,8 @@ namespace limn {
 std::string table_title(const Table& table);
 /// What is counted, and the protocol with its hash.
 std::string table_caption(const Table& table, const RunFacts& run);
+/// Columns [first, last) that stand side by side: whole metrics, as many as a page is wide.
+std::vector<std::pair<std::size_t, std::size_t>> column_blocks(const Table& table);
 /// `↑`, `↓` or nothing.
 std::string arrow(Better better);
 /// `↑ higher is better`.

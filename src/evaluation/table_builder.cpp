@@ -146,20 +146,23 @@ class TableBuilder {
 
   void test_pairs() {
     std::set<Pair> wanted;
-    std::int64_t tests = 0;
+    std::int64_t against_best = 0, against_controls = 0;
     for (std::size_t m = 0; m < rows_.size(); ++m) {
       for (std::size_t column = first(m); column < last(m); ++column) {
         for (std::size_t row = 0; row < table_.rows.size(); ++row) {
           if (tests_against_best(row, column)) {
             wanted.insert({m, best_[column], row});
-            ++tests;
+            ++against_best;
           }
           for (std::size_t control = 0; control < table_.rows.size(); ++control) {
-            if (tests_against_control(row, control, column)) wanted.insert({m, row, control});
+            if (!tests_against_control(row, control, column)) continue;
+            wanted.insert({m, row, control});
+            ++against_controls;
           }
         }
       }
     }
+    const std::int64_t tests = std::max(against_best, against_controls);
     Resampling how = resampling_;
     how.flips = std::max(how.flips, std::min(kMostFlips, tests * kFlipsPerTest));
     const std::vector<Pair> pairs(wanted.begin(), wanted.end());

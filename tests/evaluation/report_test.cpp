@@ -1,7 +1,9 @@
 // What reports are written as: names that cannot become markup, numbers that can be read back,
 // published figures beside ours only where they belong, and runs side by side.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -206,7 +208,7 @@ TEST(Published, StandApartWhereANameDiffers) {
     const auto plain = make_report(published_lines("resnet50", "deletion(step=1792)"));
     EXPECT_TRUE(plain.sources.empty());
     EXPECT_TRUE(plain.published_else.empty());
-    EXPECT_FALSE(contains(report_html(plain), "heirs"));
+    EXPECT_FALSE(contains(report_html(plain), "Published figures"));
 }
 
 TEST(Published, NameMetricsMethodsAndColumnsThatExist) {

@@ -18,7 +18,7 @@ class OnlySummary : public Metric {
  public:
   OnlySummary(std::size_t columns, Summarize summarize) : summarize_(std::move(summarize)) {
     for (std::size_t i = 0; i < columns; ++i) {
-      info_.columns.push_back({.name = "column" + std::to_string(i)});
+      info_.columns.push_back({.name = "column" + std::to_string(i), .help = ""});
     }
   }
   const MetricInfo& info() const override { return info_; }

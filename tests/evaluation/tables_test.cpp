@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "limn/error.h"
 #include "metrics/metric_base.h"
@@ -30,12 +32,12 @@ bool any_contains(const std::vector<std::string>& texts, const std::string& word
 /// Deletion, lower is better: lrp is best, grad-cam close to it, gradient as bad as random.
 std::vector<ResultLine> four_methods(std::size_t pictures = 40) {
   std::vector<ResultLine> lines;
-  append(lines, bench_lines("random", .60, pictures, 1));
+  append(lines, bench_lines("random", .59, pictures, 1));
   append(lines, bench_lines("gradient", .60, pictures, 2));
   append(lines, bench_lines("grad-cam(layer=\"\")", .20, pictures, 3));
   append(lines, bench_lines("lrp(rule=simple)", .20, pictures, 4));
   for (auto& line : lines) {
-    if (line.method.starts_with("lrp")) line.measurement.values["area"] -= .004;
+    if (line.method.starts_with("lrp")) line.measurement.values["area"] -= .01;
   }
   return lines;
 }
@@ -135,8 +137,14 @@ TEST(Tables, ProtocolPCountsPredictedLinesAlone) {
   EXPECT_TRUE(contains(report_html(none), "No case counts."));
 }
 
+/// Pictures of curves are text, too, in a page; without them nothing but words and numbers is left.
+std::vector<ResultLine> without_curves(std::vector<ResultLine> lines) {
+  for (auto& line : lines) line.measurement.curves.clear();
+  return lines;
+}
+
 TEST(Tables, GiveAReasonInPlaceOfANumber) {
-  auto lines = four_methods();
+  auto lines = without_curves(four_methods());
   for (auto& line : lines) {
     if (line.method != "gradient") continue;
     line.measurement = {.skipped = "the map is constant"};
@@ -170,7 +178,7 @@ TEST(Tables, CountSkippedCasesOnceWhereAllMethodsSkipThem) {
 }
 
 TEST(Tables, SayWhatFewPicturesCannotShow) {
-  const auto one = make_report(four_methods(1));
+  const auto one = make_report(without_curves(four_methods(1)));
   EXPECT_TRUE(any_contains(one.tables[0].warnings, "One picture"));
   EXPECT_TRUE(std::isnan(one.tables[0].rows[0].cells[0].estimate.interval.low));
   EXPECT_FALSE(contains(report_html(one), "nan"));
