@@ -117,7 +117,7 @@ struct RunFacts {
 RunFacts read_run_facts(const std::string& folder);
 
 struct ReportOptions {
-  Resampling resampling;
+  Resampling resampling = {};
   bool published = false;
 };
 

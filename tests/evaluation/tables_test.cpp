@@ -235,7 +235,8 @@ TEST(Tables, OfNothingAreEmpty) {
   EXPECT_TRUE(report.tables.empty());
   EXPECT_TRUE(contains(report_markdown(report), "There is no result yet."));
   EXPECT_TRUE(contains(report_html(report), "There is no result yet."));
-  EXPECT_EQ(std::count(report_csv(report).begin(), report_csv(report).end(), '\n'), 1);
+  const std::string csv = report_csv(report);
+  EXPECT_EQ(csv.find('\n'), csv.size() - 1) << "the head alone";
 }
 
 TEST(Tables, RefuseLinesThatContradictEachOther) {
