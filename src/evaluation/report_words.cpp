@@ -116,7 +116,7 @@ std::vector<std::string> run_warnings(const BenchReport& report) {
         "There is no run.json: model, data and settings are known by name only, not by content.");
   }
   if (!report.run.finished) {
-    all.push_back("The run is not finished: tables are of the pictures done so far.");
+    all.emplace_back("The run is not finished: tables are of the pictures done so far.");
   }
   if (!report.run.problems.empty()) {
     std::string text =

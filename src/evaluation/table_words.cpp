@@ -86,7 +86,7 @@ void warn_of_few(Table& table, const Resampling& resampling, std::size_t tests) 
   }
   if (pictures == 0) return;
   if (pictures == 1) {
-    table.warnings.push_back("One picture: there are no intervals, and nothing can be tested.");
+    table.warnings.emplace_back("One picture: there are no intervals, and nothing can be tested.");
     return;
   }
   const double finest = pictures < 60 ? std::pow(2.0, 1.0 - static_cast<double>(pictures))
