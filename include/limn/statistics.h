@@ -63,8 +63,8 @@ PairedComparison compare_paired(const Metric& metric, const std::vector<MetricRo
 /// p of the sum of `differences` (one of each picture) when each keeps or changes its sign.
 double sign_flip_p(const std::vector<double>& differences, const Resampling& options = {});
 
-/// p values adjusted for having made all these tests: those below .05 are together wrong in at most
-/// 5 % of all tables. NaN stays NaN and does not count.
+/// p values adjusted for having made all these tests: where nothing differs, even one below .05
+/// appears in at most 5 % of such lists. NaN stays NaN and does not count.
 std::vector<double> holm(const std::vector<double>& p);
 
 /// The middle `level` of the finite draws, between order statistics as numpy's `percentile`.

@@ -57,7 +57,7 @@ struct TableCell {
   std::string reason;  ///< why there is no value; empty where there is one
   std::int64_t cases = 0, pictures = 0, skipped = 0;
   bool best = false;
-  /// Against the best of the column, after Holm's correction over the table; NaN for the best.
+  /// Against the best of the column, after Holm's correction over the column; NaN for the best.
   double p_best = std::numeric_limits<double>::quiet_NaN();
   bool like_best = false;              ///< p_best is .05 or more
   std::vector<std::string> not_above;  ///< controls that it does not beat (main columns)

@@ -93,7 +93,7 @@ std::vector<std::string> reading_words(const BenchReport& report) {
           "Bold is the best value of a column. {} marks values that cannot be told from it: "
           "p of the paired test is .05 or more. The test swaps the results of the two "
           "methods picture by picture and asks how often chance alone makes a difference as "
-          "large; p is adjusted for all tests of the table (Holm).",
+          "large; p is adjusted for all tests of the column (Holm).",
           kLikeBest),
       fmt::format("{} marks methods that are not shown to beat a control by the same test: random "
                   "(noise) or center (a spot in the middle), which know nothing of the model. "

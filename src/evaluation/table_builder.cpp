@@ -25,7 +25,7 @@ struct Pair {
 
 /// A p value and where it belongs.
 struct Test {
-  std::size_t row = 0, column = 0, control = 0;
+  std::size_t row = 0, control = 0;
   double p = 0;
   bool better = false;
 };
@@ -146,9 +146,10 @@ class TableBuilder {
 
   void test_pairs() {
     std::set<Pair> wanted;
-    std::int64_t against_best = 0, against_controls = 0;
+    std::size_t most = 0;  // tests of one column
     for (std::size_t m = 0; m < rows_.size(); ++m) {
       for (std::size_t column = first(m); column < last(m); ++column) {
+        std::size_t against_best = 0, against_controls = 0;
         for (std::size_t row = 0; row < table_.rows.size(); ++row) {
           if (tests_against_best(row, column)) {
             wanted.insert({m, best_[column], row});
@@ -160,9 +161,11 @@ class TableBuilder {
             ++against_controls;
           }
         }
+        best_tests_ = std::max(best_tests_, against_best);
+        most = std::max({most, against_best, against_controls});
       }
     }
-    const std::int64_t tests = std::max(against_best, against_controls);
+    const std::int64_t tests = static_cast<std::int64_t>(most);
     Resampling how = resampling_;
     how.flips = std::max(how.flips, std::min(kMostFlips, tests * kFlipsPerTest));
     const std::vector<Pair> pairs(wanted.begin(), wanted.end());
@@ -180,39 +183,40 @@ class TableBuilder {
   }
 
   void mark_tests() {
-    std::vector<Test> best, control;
     for (std::size_t m = 0; m < rows_.size(); ++m) {
-      for (std::size_t column = first(m); column < last(m); ++column) {
-        const Better direction = table_.columns[column].what.better;
-        for (std::size_t row = 0; row < table_.rows.size(); ++row) {
-          const auto of = [&](const Pair& pair) -> const Difference& {
-            return pairs_.at(pair).columns[column - first(m)];
-          };
-          if (tests_against_best(row, column)) {
-            best.push_back({row, column, 0, of({m, best_[column], row}).p, false});
-          }
-          for (std::size_t other = 0; other < table_.rows.size(); ++other) {
-            if (!tests_against_control(row, other, column)) continue;
-            const Difference& difference = of({m, row, other});
-            control.push_back(
-                {row, column, other, difference.p, is_better(difference.value, 0, direction)});
-          }
-        }
+      for (std::size_t column = first(m); column < last(m); ++column) mark_column(m, column);
+    }
+  }
+
+  /// Holm's correction counts the tests of a column: each column is a question of its own.
+  void mark_column(std::size_t m, std::size_t column) {
+    std::vector<Test> best, controls;
+    const auto of = [&](std::size_t one, std::size_t other) -> const Difference& {
+      return pairs_.at({m, one, other}).columns[column - first(m)];
+    };
+    for (std::size_t row = 0; row < table_.rows.size(); ++row) {
+      if (tests_against_best(row, column)) {
+        best.push_back({row, 0, of(best_[column], row).p, false});
+      }
+      for (std::size_t control = 0; control < table_.rows.size(); ++control) {
+        if (!tests_against_control(row, control, column)) continue;
+        const Difference& difference = of(row, control);
+        controls.push_back({row, control, difference.p,
+                            is_better(difference.value, 0, table_.columns[column].what.better)});
       }
     }
     adjust(best);
-    adjust(control);
+    adjust(controls);
     for (const auto& test : best) {
-      TableCell& cell = table_.rows[test.row].cells[test.column];
+      TableCell& cell = table_.rows[test.row].cells[column];
       cell.p_best = test.p;
       cell.like_best = !(test.p < kSignificant);
     }
-    for (const auto& test : control) {
+    for (const auto& test : controls) {
       if (test.better && test.p < kSignificant) continue;
-      table_.rows[test.row].cells[test.column].not_above.push_back(
+      table_.rows[test.row].cells[column].not_above.push_back(
           table_.rows[test.control].method.name);
     }
-    best_tests_ = best.size();
   }
 
   static void adjust(std::vector<Test>& tests) {
@@ -268,7 +272,7 @@ class TableBuilder {
   std::vector<MetricRows> rows_;
   std::vector<std::size_t> best_;  ///< row of each column; the number of rows where there is none
   std::map<Pair, PairedComparison> pairs_;
-  std::size_t best_tests_ = 0;
+  std::size_t best_tests_ = 0;  ///< the most of a column
 };
 
 }  // namespace

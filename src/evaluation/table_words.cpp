@@ -93,11 +93,12 @@ void warn_of_few(Table& table, const Resampling& resampling, std::size_t tests) 
                                       : 1.0 / static_cast<double>(resampling.flips);
   const double smallest = std::min(1.0, finest * static_cast<double>(tests));
   if (tests > 0 && pictures < 60 && smallest >= kSignificant) {
-    table.warnings.push_back(fmt::format(
-        "{} and {}: the smallest p that a test can reach is {:.2g} after Holm's correction, so no "
-        "difference can be told from chance here.",
-        count_of(pictures, "picture"), count_of(static_cast<std::int64_t>(tests), "test"),
-        smallest));
+    table.warnings.push_back(
+        fmt::format("{} and {} a column: the smallest p that a test can reach is {:.2g} after "
+                    "Holm's correction, so no "
+                    "difference can be told from chance here.",
+                    count_of(pictures, "picture"),
+                    count_of(static_cast<std::int64_t>(tests), "test"), smallest));
   } else if (pictures < kFewPictures) {
     table.warnings.push_back(fmt::format(
         "Only {}: intervals from so few are too narrow, and only large differences show.",
