@@ -66,6 +66,8 @@ int run(int count, char** values) {
   add_bench_masks(*bench, action);
   add_bench_run(*bench, action);
   add_bench_merge(*bench, action);
+  add_bench_report(*bench, action);
+  add_bench_compare(*bench, action);
   add_shapes(app, action);
   add_data(app, action);
   add_spray(app, action);

@@ -18,10 +18,8 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
     header["results"] = 9
-    for (i = split("localization dense_crf image sidecar shapes render report compare_maps insertion_deletion dataset metric class_map limn", headers, " "); i > 0; --i) header[headers[i]] = 8
-    header["suite"] = header["runner"] = header["limn"] = 9
-    for (i = split("faithfulness resample", headers, " "); i > 0; --i) header[headers[i]] = 8
-    header["sanity"] = header["spray"] = 8
+    header["statistics"] = header["tables"] = header["suite"] = header["runner"] = header["limn"] = 9
+    for (i = split("image sidecar shapes render report compare_maps insertion_deletion dataset metric class_map localization dense_crf faithfulness resample sanity spray", headers, " "); i > 0; --i) header[headers[i]] = 8
   }
   FNR == 1 {
     n = split(FILENAME, path, "/")

@@ -24,5 +24,7 @@
 #include "limn/sidecar.h"
 #include "limn/spray.h"
 #include "limn/suite.h"
+#include "limn/statistics.h"
+#include "limn/tables.h"
 #include "limn/target.h"
 #include "limn/version.h"

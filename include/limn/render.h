@@ -82,13 +82,16 @@ Tensor draw_boxes(const Tensor& picture, const std::vector<BoxMark>& boxes);
 struct PlotLine {
   std::string name;
   std::vector<double> x, y;
+  std::vector<double> low = {}, high = {};  ///< a band around y, as many values; or empty
+  bool reference = false;                   ///< drawn gray and thin, behind the others
 };
 struct PlotOptions {
   std::string title, x_label, y_label;
   std::int64_t width = 720, height = 480;
 };
-/// Lines with markers on common axes, uint8 [height, width, 3]; both axes end at round numbers.
-/// Throws InvalidArgument where there is no point, or a line's x and y differ in number.
+/// Lines on common axes, uint8 [height, width, 3], with markers where a line has few points; both
+/// axes end at round numbers. Throws InvalidArgument where there is no point, or a line's values
+/// differ in number.
 Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options);
 
 /// Share of |map| that lies in the strongest `share` of its pixels (0.001: one in a thousand).

@@ -8,15 +8,16 @@
 
 #include "limn/image.h"
 #include "limn/report.h"
-#include "render/embed.h"
+#include "render/html_parts.h"
 
 namespace limn {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using render::base64;
-using render::html_text;
+using render::escaped;
 using render::png_url;
+using render::replace;
+using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kPage =
 #include "render/page.inc"
@@ -88,11 +89,6 @@ Json certificate(const RunRecord& run, const ResultRecord& result) {
   return rows;
 }
 
-void replace(std::string& text, std::string_view mark, const std::string& by) {
-  const std::size_t at = text.find(mark);
-  if (at != std::string::npos) text.replace(at, mark.size(), by);
-}
-
 }  // namespace
 
 std::string html_report(const RunRecord& run, const std::vector<ReportItem>& items,
@@ -140,9 +136,9 @@ std::string html_report(const RunRecord& run, const std::vector<ReportItem>& ite
     json.replace(at, 2, "<\\/");
   }
   std::string page(kPage);
-  replace(page, "@TITLE@", html_text(title));
-  replace(page, "@HEADING@", html_text(title));
-  replace(page, "@VERSION@", html_text(run.versions.count("limn") ? run.versions.at("limn") : ""));
+  replace(page, "@TITLE@", escaped(title));
+  replace(page, "@HEADING@", escaped(title));
+  replace(page, "@VERSION@", escaped(run.versions.count("limn") ? run.versions.at("limn") : ""));
   replace(page, "@DATA@", json);
   return page;
 }

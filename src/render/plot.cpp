@@ -17,7 +17,9 @@ using render::short_number;
 
 constexpr double kText = 9, kMargin = 16;
 constexpr int kTicks = 5, kMarker = 4, kSubpixels = 4;  // OpenCV takes positions in 1/16 pixel
-const cv::Scalar kAxis(120, 120, 120), kGrid(228, 228, 228);
+constexpr std::size_t kMostMarkers = 12;                // more would hide the line
+constexpr double kBandOpacity = 0.15;
+const cv::Scalar kAxis(120, 120, 120), kGrid(228, 228, 228), kReference(150, 150, 150);
 
 /// Colors that stay apart for color-blind readers (Okabe, Ito, 2008).
 const std::vector<cv::Scalar> kColors = {{0, 114, 178},   {213, 94, 0},  {0, 158, 115},
@@ -54,15 +56,28 @@ struct Axis {
   }
 };
 
-Axis axis_of(const std::vector<PlotLine>& lines, std::vector<double> PlotLine::*values) {
+Axis axis_of(const std::vector<PlotLine>& lines,
+             const std::vector<std::vector<double> PlotLine::*>& members) {
   double low = INFINITY, high = -INFINITY;
   for (const auto& line : lines) {
-    for (const double value : line.*values) {
-      low = std::min(low, value);
-      high = std::max(high, value);
+    for (const auto member : members) {
+      for (const double value : line.*member) {
+        low = std::min(low, value);
+        high = std::max(high, value);
+      }
     }
   }
   return {low, high};
+}
+
+/// One color for each line; references are gray and take none of the others' colors.
+std::vector<cv::Scalar> colors_of(const std::vector<PlotLine>& lines) {
+  std::vector<cv::Scalar> colors;
+  std::size_t taken = 0;
+  for (const auto& line : lines) {
+    colors.push_back(line.reference ? kReference : kColors[taken++ % kColors.size()]);
+  }
+  return colors;
 }
 
 void check(const std::vector<PlotLine>& lines) {
@@ -72,8 +87,13 @@ void check(const std::vector<PlotLine>& lines) {
       fail(ErrorCode::InvalidArgument, "line \"", line.name, "\" has ", line.x.size(),
            " x values and ", line.y.size(), " y values");
     }
+    if (line.low.size() != line.high.size() ||
+        (!line.low.empty() && line.low.size() != line.x.size())) {
+      fail(ErrorCode::InvalidArgument, "the band of line \"", line.name, "\" has ", line.low.size(),
+           " and ", line.high.size(), " values for ", line.x.size(), " points");
+    }
     any = any || !line.x.empty();
-    for (const auto* values : {&line.x, &line.y}) {
+    for (const auto* values : {&line.x, &line.y, &line.low, &line.high}) {
       for (const double value : *values) {
         if (!std::isfinite(value)) {
           fail(ErrorCode::Numerical, "line \"", line.name, "\" holds NaN or infinity");
@@ -88,7 +108,9 @@ void check(const std::vector<PlotLine>& lines) {
 
 Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options) {
   check(lines);
-  const Axis across = axis_of(lines, &PlotLine::x), up = axis_of(lines, &PlotLine::y);
+  const Axis across = axis_of(lines, {&PlotLine::x});
+  const Axis up = axis_of(lines, {&PlotLine::y, &PlotLine::low, &PlotLine::high});
+  const std::vector<cv::Scalar> colors = colors_of(lines);
   cv::Mat image(static_cast<int>(options.height), static_cast<int>(options.width), CV_8UC3,
                 cv::Scalar(255, 255, 255));
   double numbers = 0, names = 0;
@@ -123,14 +145,31 @@ Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options)
   draw_text(image, options.y_label, left, top - kMargin / 2, kText, kAxis);
   draw_text(image, options.x_label, (left + right) / 2, image.rows - kMargin, kText, kAxis,
             Anchor::Center);
+  cv::Mat bands = image.clone();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::vector<cv::Point> edge;
+    for (std::size_t k = 0; k < lines[i].low.size(); ++k) {
+      edge.push_back(point(x_of(lines[i].x[k]), y_of(lines[i].low[k])));
+    }
+    for (std::size_t k = lines[i].high.size(); k-- > 0;) {
+      edge.push_back(point(x_of(lines[i].x[k]), y_of(lines[i].high[k])));
+    }
+    if (edge.empty()) continue;
+    cv::fillPoly(bands, std::vector<std::vector<cv::Point>>{edge}, colors[i], cv::LINE_AA,
+                 kSubpixels);
+    cv::addWeighted(bands, kBandOpacity, image, 1 - kBandOpacity, 0, image);
+    image.copyTo(bands);
+  }
   // Names stand at their lines' ends, moved apart where they would overlap.
   std::vector<std::pair<double, std::size_t>> ends;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const cv::Scalar& color = kColors[i % kColors.size()];
+    const cv::Scalar& color = colors[i];
     const auto& line = lines[i];
+    const bool markers = line.x.size() == 1 || (!line.reference && line.x.size() <= kMostMarkers);
     for (std::size_t k = 0; k < line.x.size(); ++k) {
       const cv::Point here = point(x_of(line.x[k]), y_of(line.y[k]));
       if (k > 0) stroke(point(x_of(line.x[k - 1]), y_of(line.y[k - 1])), here, color, 2);
+      if (!markers) continue;
       cv::circle(image, here, kMarker << kSubpixels, color, cv::FILLED, cv::LINE_AA, kSubpixels);
     }
     if (!line.x.empty()) ends.emplace_back(y_of(line.y.back()), i);
@@ -139,7 +178,7 @@ Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options)
   double lowest = -INFINITY;
   for (const auto& [end, i] : ends) {
     lowest = std::max(end + kText / 2, lowest + 2 * kText);
-    draw_text(image, lines[i].name, right + 12, lowest, kText, kColors[i % kColors.size()]);
+    draw_text(image, lines[i].name, right + 12, lowest, kText, colors[i]);
   }
   Tensor out = at::empty({image.rows, image.cols, 3}, at::kByte);
   image.copyTo(cv::Mat(image.rows, image.cols, CV_8UC3, out.data_ptr()));

@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-#include "render/embed.h"
+#include "render/html_parts.h"
 
 namespace limn::render {
 namespace {
@@ -66,7 +66,7 @@ std::string scatter(const SprayGroup& group, const Tensor& points, const std::st
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" fill=\"{}\" fill-opacity=\".75\"><title>{}, "
         "cluster {}</title></circle>",
         place[0], kSide - place[1], cluster_color(cluster),
-        html_text(group.maps[static_cast<std::size_t>(i)]), cluster + 1);
+        escaped(group.maps[static_cast<std::size_t>(i)]), cluster + 1);
   }
   return out + "</svg><figcaption>" + caption + "</figcaption></figure>";
 }
@@ -113,7 +113,7 @@ std::string spectrum_plot(const SprayAnalysis& analysis) {
 
 std::string picture(const SprayPicture& one) {
   return fmt::format("<figure><img src=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>",
-                     png_url(one.pixels), html_text(one.name), html_text(one.name));
+                     png_url(one.pixels), escaped(one.name), escaped(one.name));
 }
 
 std::string cluster_part(const SprayGroup& group, std::size_t c) {
@@ -131,8 +131,8 @@ std::string cluster_part(const SprayGroup& group, std::size_t c) {
 }
 
 std::string group_part(const SprayGroup& group) {
-  std::string out = "<section><h2>" + html_text(group.name) + "</h2>\n";
-  for (const auto& sentence : group.words) out += "<p>" + html_text(sentence) + "</p>\n";
+  std::string out = "<section><h2>" + escaped(group.name) + "</h2>\n";
+  for (const auto& sentence : group.words) out += "<p>" + escaped(sentence) + "</p>\n";
   out += "<div class=\"plots\">" + spectrum_plot(group.analysis);
   if (group.tsne.defined()) out += scatter(group, group.tsne, "t-SNE layout of the maps");
   out += scatter(group, group.analysis.layout, "second and third eigenvector") + "</div>\n";
@@ -148,7 +148,7 @@ std::string summary_table(const std::vector<SprayGroup>& groups) {
     const SprayAnalysis& analysis = group.analysis;
     out += fmt::format(
         "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.3f}</td><td>{:.3f}</td><td{}>{}</td></tr>\n",
-        html_text(group.name), group.maps.size(), analysis.clusters.size(), analysis.gap.size,
+        escaped(group.name), group.maps.size(), analysis.clusters.size(), analysis.gap.size,
         analysis.score, analysis.score >= kSprayFlagged ? " class=\"flag\"" : "",
         spray_verdict(analysis.score));
   }
@@ -167,12 +167,12 @@ std::string cluster_color(std::size_t cluster) {
 
 std::string spray_page(const std::string& title, const std::vector<std::string>& facts,
                        const std::vector<SprayGroup>& groups, const std::string& version) {
-  std::string out = fmt::format(fmt::runtime(kHead), html_text(title));
-  for (const auto& fact : facts) out += "<p>" + html_text(fact) + "</p>\n";
+  std::string out = fmt::format(fmt::runtime(kHead), escaped(title));
+  for (const auto& fact : facts) out += "<p>" + escaped(fact) + "</p>\n";
   out += "</header><main>\n";
   if (groups.size() > 1) out += summary_table(groups);
   for (const auto& group : groups) out += group_part(group);
-  return out + "</main><footer>Made by limn " + html_text(version) +
+  return out + "</main><footer>Made by limn " + escaped(version) +
          ". This page is complete in itself: it loads nothing.</footer></body></html>\n";
 }
 

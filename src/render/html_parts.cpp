@@ -1,5 +1,5 @@
-// See embed.h.
-#include "render/embed.h"
+// See html_parts.h.
+#include "render/html_parts.h"
 
 #include "limn/image.h"
 
@@ -23,31 +23,29 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-std::string png_url(const Tensor& pixels) {
-  return "data:image/png;base64," + base64(encode_png(pixels));
-}
+std::string png_url(std::string_view png) { return "data:image/png;base64," + base64(png); }
 
-std::string html_text(const std::string& text) {
+std::string png_url(const Tensor& pixels) { return png_url(std::string_view(encode_png(pixels))); }
+
+std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      out += c;
     }
   }
   return out;
+}
+
+void replace(std::string& text, std::string_view mark, std::string_view by) {
+  const std::size_t at = text.find(mark);
+  if (at != std::string::npos) text.replace(at, mark.size(), by);
 }
 
 }  // namespace limn::render
