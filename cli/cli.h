@@ -11,6 +11,7 @@ using Action = std::function<int()>;
 
 // Each adds its command to `app` and sets `action` when it is called.
 void add_explain(CLI::App& app, Action& action);
+void add_explain_pair(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);

@@ -51,6 +51,7 @@ int run(int count, char** values) {
   app.get_formatter()->column_width(34);
   Action action;
   add_explain(app, action);
+  add_explain_pair(app, action);
   add_compare(app, action);
   add_inspect(app, action);
   add_list(app, action);
