@@ -1,6 +1,7 @@
 // `limn explain-pair`: why a model finds two pictures similar, as links between their places.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <future>
 #include <nlohmann/json.hpp>
 
@@ -97,6 +98,7 @@ Json options_json(const PairCommand& command) {
   const PairOptions& o = command.options;
   return {{"similarity", o.similarity},
           {"projections", o.projections},
+          {"components", o.components},
           {"seed", o.seed},
           {"gammas", o.gammas},
           {"epsilon", o.epsilon},
@@ -208,7 +210,10 @@ Answer explain_both(const PairCommand& command, const LoadedModel& model, const 
           .gap = pair.gap,
           .components = pair.components,
           .notes = pair.notes,
-          .more = {{"positive", pair.positive},
+          .warnings = {},
+          .more = {{"covered", pair.covered},
+                   {"shared_components", pair.shared},
+                   {"positive", pair.positive},
                    {"negative", pair.negative},
                    {"scale", pair.scale},
                    {"links", pair.links.size(0)},
@@ -402,6 +407,11 @@ void add_similarity_options(CLI::App& sub, PairCommand& command) {
       ->check(CLI::Range(0, 100'000))
       ->group(group);
   sub.add_option("--seed", command.options.seed, "of the projections")->group(group);
+  sub.add_option("--components", command.options.components,
+                 "without projections: the strongest components explained; 0: all; default: 256")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->group(group);
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ struct PairOptions {
   /// stays the same in expectation; its relative error falls as 1 / sqrt(K).
   std::int64_t projections = 0;
   std::uint64_t seed = 0;  ///< of P, whose row k does not depend on K
+  /// Without projections: components walked down, those of the largest |e_k(x1) e_k(x2)|; 0: all.
+  /// `PairExplanation::covered` says what part of the similarity they make.
+  std::int64_t components = 256;
 
   /// A composite of `lrp`, `gamma-by-depth` (the authors': gamma falls with depth, zB first), or
   /// `auto`: the latter, and epsilon-plus where batch norm precedes its convolution.
@@ -50,7 +53,8 @@ struct PairOptions {
 /// The similarity of two inputs and the pairs of places it comes from.
 struct PairExplanation {
   double similarity = 0;
-  /// Of the joint relevance over all pairs, and |sum - similarity| / |similarity|: what the rules'
+  double covered = 0;  ///< the part of it that the components make that were walked down
+  /// Of the joint relevance over all pairs, and |sum - covered| / |covered|: what the rules'
   /// biases and stabilizers took. Both 0 where the similarity is 0 and nothing is shared.
   double sum = 0, gap = 0;
   double positive = 0, negative = 0;  ///< sums of the pairs of either sign
@@ -63,6 +67,7 @@ struct PairExplanation {
   Tensor joint;          ///< [h1, w1, h2, w2] with PairOptions::full
   std::string layer, embedding, composite;  ///< as chosen
   std::int64_t components = 0;              ///< seeds that were walked down for each input
+  std::int64_t shared = 0;                  ///< components that are active in both inputs
   std::vector<std::string> fallbacks, notes;
   double seconds = 0;
 };
@@ -72,8 +77,8 @@ struct PairExplanation {
 /// where R1_k is the relevance of component k of the first input: e_k handed back by LRP. All
 /// components of one input share one forward pass and go down in bundles. Each pool sums a cell of
 /// the grid, so that the joint relevance sums to the similarity where the rules conserve: the
-/// bundle of a network without biases does to rounding (the authors average instead: their numbers
-/// are these over cell^4). The joint relevance is streamed; only links, marginals and sums stay.
+/// rules of a network without biases do up to their stabilizers (the authors average instead: their
+/// numbers are these over cell^4). The joint relevance is streamed; only links, marginals and sums stay.
 /// x1, x2: [1, C, H, W], of different sizes where the network and the embedding allow it.
 /// Throws InvalidArgument for options out of range and embeddings of different length, NotFound
 /// for an unknown value, Unsupported where the layer does not depend on the input, Numerical for
@@ -83,7 +88,7 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
 
 /// The similarity of one input to a vector that is held constant, and its first-order explanation.
 struct SimilarityMap {
-  double similarity = 0, sum = 0, gap = 0;  ///< as PairExplanation
+  double similarity = 0, sum = 0, gap = 0;  ///< as PairExplanation, of all components
   Tensor map;                               ///< [h, w]: cells of the grid
   Tensor embedding;                         ///< [K] float64
   std::string layer, embedding_kind, composite;

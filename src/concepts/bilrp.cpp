@@ -31,6 +31,28 @@ std::vector<std::int64_t> shared_components(const PairOptions& options, const Si
   return all;
 }
 
+/// The strongest of them by |e_k(x1) e_k(x2)|, in their own order.
+std::vector<std::int64_t> strongest_components(const PairOptions& options,
+                                               std::vector<std::int64_t> all,
+                                               const SimilarityInput& a, const SimilarityInput& b) {
+  const auto most = static_cast<std::size_t>(options.components);
+  if (options.projections > 0 || most == 0 || all.size() <= most) return all;
+  const Tensor products = (a.components() * b.components()).abs().contiguous();
+  const auto* product = products.data_ptr<double>();
+  std::stable_sort(all.begin(), all.end(),
+                   [&](std::int64_t i, std::int64_t j) { return product[i] > product[j]; });
+  all.resize(most);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+/// sum of e_k(x1) e_k(x2) over these components.
+double part_of(const std::vector<std::int64_t>& some, const SimilarityInput& a,
+               const SimilarityInput& b) {
+  const Tensor index = at::tensor(some, at::kLong);
+  return (a.components() * b.components()).index_select(0, index).sum().item<double>();
+}
+
 /// Weights [count, D] of components all[first ...].
 Tensor weight_rows(const PairOptions& options, const std::vector<std::int64_t>& all,
                    std::int64_t dimension, std::int64_t first, std::int64_t count) {
@@ -162,13 +184,21 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
   const double factor = similarity_factor(options, a.components(), b.components());
   out.similarity = factor * a.components().dot(b.components()).item<double>();
   const auto shared = shared_components(options, a, b);
-  out.components = static_cast<std::int64_t>(shared.size());
+  const auto walked_down = strongest_components(options, shared, a, b);
+  out.shared = static_cast<std::int64_t>(shared.size());
+  out.components = static_cast<std::int64_t>(walked_down.size());
+  out.covered = factor * part_of(walked_down, a, b);
   if (shared.empty()) {
     out.notes.emplace_back(
         "the embeddings share no component that is active in both: nothing to explain");
   }
+  if (out.components < out.shared) {
+    out.notes.push_back(concat("the ", out.components, " strongest of ", out.shared,
+                               " shared components are explained, which make ", out.covered,
+                               " of the similarity ", out.similarity));
+  }
   const auto weights = [&](std::int64_t first, std::int64_t count) {
-    return weight_rows(options, shared, a.dimension(), first, count);
+    return weight_rows(options, walked_down, a.dimension(), first, count);
   };
   std::int64_t walked = 0;
   const auto done = [&](std::int64_t count) {
@@ -183,7 +213,7 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
     out.embeddings[i] = inputs[i].components();
   }
   join(maps[0] * factor, maps[1], options, a.grid(), b.grid(), out);
-  out.gap = similarity_gap(out.sum, out.similarity);
+  out.gap = similarity_gap(out.sum, out.covered);
   out.fallbacks = a.fallbacks();
   note_fallbacks(out.notes, out.fallbacks);
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

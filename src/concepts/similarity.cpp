@@ -24,6 +24,7 @@ void check_range(const char* name, std::int64_t value, std::int64_t low, std::in
 PairOptions checked(const PairOptions& options) {
   check_range("cell", options.cell, 1, 65536);
   check_range("links", options.links, 1, 1'000'000);
+  check_range("components", options.components, 0, std::int64_t{1} << 40);
   check_range("projections", options.projections, 0, 100'000);
   if (options.similarity != "dot" && options.similarity != "cosine") {
     fail(ErrorCode::InvalidArgument, "similarity is \"", options.similarity,

@@ -13,9 +13,9 @@ struct PairLink {
   double value = 0;
 };
 
-/// Strength of a link of relevance `value` in [-1, 1]: value / scale, less `threshold` (soft), over
-/// what is left of the strongest. 0: not drawn. Source: plotting.py of
-/// oeberle/BiLRP_explain_similarity@1f4f112, whose bounds are .25 and 13.
+/// Strength in [-1, 1] of a link of relevance `value`: |value| / scale, at most 13, less a quarter
+/// (a soft threshold), over what is left of the strongest; the sign is the value's. 0: not drawn.
+/// Bounds as plotting.py of oeberle/BiLRP_explain_similarity@1f4f112, which divides by 12.75.
 double link_strength(double value, double scale, double strongest);
 
 /// uint8 [h, w, 3]: both pictures (uint8 [H, W, 3]) at one height, pale, with an arc for every link

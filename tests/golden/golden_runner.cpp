@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "golden/bilrp_cases.h"
 #include "golden/golden_specs.h"
 #include "golden/masked_cases.h"
 #include "golden/metric_cases.h"
@@ -284,6 +285,7 @@ CaseResult run_case(const std::string& case_file) {
     result.id = golden_case.value("id", result.id);
     auto ours = run_metric(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
+    if (!ours) ours = run_bilrp(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
