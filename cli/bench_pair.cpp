@@ -84,8 +84,8 @@ void add_bench_pair(CLI::App& bench, Action& action) {
   add_model_options(*sub, command->model);
   sub->add_option("--layer", command->options.layer,
                   "the value compared; default: the input of the last linear layer");
-  sub->add_option("--embedding", command->options.embedding, "auto, flat or mean")
-      ->check(CLI::IsMember({"auto", "flat", "mean"}));
+  sub->add_option("--embedding", command->options.embedding, "auto, flat, mean or positive")
+      ->check(CLI::IsMember({"auto", "flat", "mean", "positive"}));
   sub->add_option("--projections", command->options.projections, "components; default: 100")
       ->check(CLI::Range(1, 100'000));
   sub->add_option("--passes", command->passes, "separate passes that are timed; default: 5")

@@ -391,12 +391,14 @@ void add_rules_options(CLI::App& sub, PairCommand& command) {
 void add_similarity_options(CLI::App& sub, PairCommand& command) {
   const char* const group = "Similarity";
   sub.add_option("--layer", command.options.layer,
-                 "the value compared; default: the input of the last linear layer")
+                 "the value compared; default: the class scores where the model names its "
+                 "classes,\nelse the input of the last linear layer")
       ->group(group);
   sub.add_option(
          "--embedding", command.options.embedding,
-         "flat: all elements of the value; mean: means over places; auto: mean of [N,C,h,w]")
-      ->check(CLI::IsMember({"auto", "flat", "mean"}))
+         "flat: all elements; mean: means over places; positive: as flat without what is below\n0; "
+         "auto: positive of class scores by default, mean of [N,C,h,w], else flat")
+      ->check(CLI::IsMember({"auto", "flat", "mean", "positive"}))
       ->group(group);
   sub.add_option("--similarity", command.options.similarity, "cosine (default) or dot")
       ->check(CLI::IsMember({"cosine", "dot"}))

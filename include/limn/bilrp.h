@@ -14,10 +14,13 @@ namespace limn {
 
 /// What is compared and how the comparison is handed back. Throws are those of `explain_pair`.
 struct PairOptions {
-  /// The value whose elements are compared; empty: the input of the last linear layer.
+  /// The value whose elements are compared; empty: the class scores where the model names its
+  /// classes (then `auto` is `positive`), else the input of the last linear layer.
   std::string layer = {};
   /// How a value becomes a vector. `flat`: all its elements, place by place. `mean`: of [N, C, h,
-  /// w] the means over places, of [N, T, C] over tokens. `auto`: `mean` where there are four axes.
+  /// w] the means over places, of [N, T, C] over tokens. `positive`: as flat, what is below 0
+  /// counts as 0 (that both inputs lack a class is no likeness). `auto`: `mean` where there are
+  /// four axes, else `flat`.
   std::string embedding = "auto";
   /// `dot` or `cosine`: the dot product over both norms, which are held constant.
   std::string similarity = "cosine";
@@ -36,7 +39,7 @@ struct PairOptions {
   /// and pools count; 0 past the end. Empty: the authors' table for VGG-16, .5 up to layer 10, .25
   /// up to 17, .1 up to 24.
   std::vector<double> gammas = {};
-  double linear_gamma = 0;  ///< gamma-by-depth: gamma of Gemm and MatMul
+  double linear_gamma = 0;                  ///< gamma-by-depth: gamma of Gemm and MatMul
   std::vector<double> low = {}, high = {};  ///< bounds of the input for zB; empty: preprocessing
   double epsilon = 1e-6, gamma = 0.25, stabilizer = 1e-6;  ///< of the composites of `lrp`
   /// Lines of a rules file that overrule the composite, and its name in messages.
@@ -78,8 +81,8 @@ struct PairExplanation {
 /// components of one input share one forward pass and go down in bundles. Each pool sums a cell of
 /// the grid, so that the joint relevance sums to the similarity where the rules conserve: the
 /// rules of a network without biases do up to their stabilizers (the authors average instead: their
-/// numbers are these over cell^4). The joint relevance is streamed; only links, marginals and sums stay.
-/// x1, x2: [1, C, H, W], of different sizes where the network and the embedding allow it.
+/// numbers are these over cell^4). The joint relevance is streamed; only links, marginals and sums
+/// stay. x1, x2: [1, C, H, W], of different sizes where the network and the embedding allow it.
 /// Throws InvalidArgument for options out of range and embeddings of different length, NotFound
 /// for an unknown value, Unsupported where the layer does not depend on the input, Numerical for
 /// the cosine of a vector that is zero, BadInput.

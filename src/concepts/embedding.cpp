@@ -17,13 +17,19 @@ std::vector<std::int64_t> place_axes(const Tensor& value) {
   return value.dim() == 4 ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{1};
 }
 
+/// What of the value is compared.
+Tensor seen(const std::string& kind, const Tensor& value) {
+  return kind == "positive" ? value.clamp_min(0) : value;
+}
+
 }  // namespace
 
 Embedding::Embedding(const std::string& kind, const Tensor& value, const std::string& name)
     : kind_(kind) {
   if (kind == "auto") kind_ = value.dim() == 4 ? "mean" : "flat";
-  if (kind_ != "flat" && kind_ != "mean") {
-    fail(ErrorCode::InvalidArgument, "embedding is \"", kind, "\"; legal: auto, flat, mean");
+  if (kind_ != "flat" && kind_ != "mean" && kind_ != "positive") {
+    fail(ErrorCode::InvalidArgument, "embedding is \"", kind,
+         "\"; legal: auto, flat, mean, positive");
   }
   if (kind_ == "mean" && value.dim() != 4 && value.dim() != 3) {
     fail(ErrorCode::InvalidArgument, "layer \"", name, "\" has shape ", value.sizes(),
@@ -32,13 +38,13 @@ Embedding::Embedding(const std::string& kind, const Tensor& value, const std::st
 }
 
 Tensor Embedding::vector(const Tensor& value) const {
-  const Tensor exact = value.to(at::kDouble);
-  return (kind_ == "flat" ? exact : exact.mean(place_axes(value))).flatten();
+  const Tensor exact = seen(kind_, value).to(at::kDouble);
+  return (kind_ == "mean" ? exact.mean(place_axes(value)) : exact).flatten();
 }
 
 Tensor Embedding::present(const Tensor& value) const {
-  const Tensor there = value.ne(0);
-  if (kind_ == "flat") return there.flatten();
+  const Tensor there = seen(kind_, value).ne(0);
+  if (kind_ != "mean") return there.flatten();
   return there.to(at::kFloat).sum(place_axes(value)).flatten().gt(0);
 }
 
@@ -52,7 +58,7 @@ Tensor Embedding::seeds(const Tensor& value, const Tensor& weights) const {
     }
   }
   shape.insert(shape.begin(), weights.size(0));
-  return (weights / places).to(value.options()).reshape(shape) * value;
+  return (weights / places).to(value.options()).reshape(shape) * seen(kind_, value);
 }
 
 Tensor projection_rows(std::uint64_t seed, std::int64_t first, std::int64_t count,

@@ -8,10 +8,11 @@
 
 namespace limn {
 
-/// A linear map from a value [1, ...] to D numbers: its elements, or means over its places.
+/// D numbers made of a value [1, ...]: its elements, their positive parts, or means over places.
 class Embedding {
  public:
-  /// `kind`: auto, flat or mean. Throws InvalidArgument where the value has no places to average.
+  /// `kind`: auto, flat, mean or positive. Throws InvalidArgument where the value has no places to
+  /// average.
   Embedding(const std::string& kind, const Tensor& value, const std::string& name);
 
   const std::string& kind() const { return kind_; }

@@ -125,6 +125,10 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
       composite(canonical_name(asked.composite)),
       model(whole) {
   const Model folded = whole.folded();
+  if (layer.empty() && !whole.labels().empty() && !whole.is_detector()) {
+    layer = folded.graph().value(folded.logits()).name;
+    if (options.embedding == "auto") options.embedding = "positive";
+  }
   if (layer.empty()) layer = default_embedding_layer(folded);
   Model variant = folded;
   if (!folded.graph().find(layer)) {

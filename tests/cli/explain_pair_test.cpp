@@ -30,7 +30,7 @@ class ExplainPairTest : public CommandLine {
 };
 
 TEST_F(ExplainPairTest, WritesLinksMapsPictureAndManifest) {
-  const auto result = pair({picture(), other()}, {"--full", "--links", "9"});
+  const auto result = pair({picture(), other()}, {"--full", "--links", "9", "--layer", "f"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(files(), (std::set<std::string>{
                          "cat-embedding.npy", "cat-marginal-overlay.png", "cat-marginal.npy",
@@ -48,6 +48,7 @@ TEST_F(ExplainPairTest, WritesLinksMapsPictureAndManifest) {
     return preprocess(read_picture(path), loaded.preprocessing(), loaded.input_shape()).x;
   };
   PairOptions options;
+  options.layer = "f";
   options.full = true;
   const PairExplanation expected = explain_pair(loaded, x(picture()), x(other()), options);
   EXPECT_NEAR(one["similarity"].get<double>(), expected.similarity, 1e-6);
@@ -70,8 +71,9 @@ TEST_F(ExplainPairTest, WritesLinksMapsPictureAndManifest) {
 }
 
 TEST_F(ExplainPairTest, RunsOfOneSeedAreEqual) {
-  const std::vector<std::string> how = {"--projections", "5",       "--seed",       "3",
-                                        "--composite",   "epsilon", "--similarity", "dot"};
+  const std::vector<std::string> how = {"--layer",      "f",  "--projections", "5",
+                                        "--seed",       "3",  "--composite",   "epsilon",
+                                        "--similarity", "dot"};
   ASSERT_EQ(pair({picture(), other()}, how).code, 0);
   const std::string again = folder_ / "again";
   ASSERT_EQ(pair({picture(), other()}, how, again).code, 0);
@@ -80,11 +82,11 @@ TEST_F(ExplainPairTest, RunsOfOneSeedAreEqual) {
 }
 
 TEST_F(ExplainPairTest, FirstOrderAgainstAPictureOrAStoredEmbedding) {
-  ASSERT_EQ(pair({picture(), other()}, {"--first-order"}).code, 0);
+  ASSERT_EQ(pair({picture(), other()}, {"--first-order", "--layer", "f"}).code, 0);
   EXPECT_FALSE(files().contains("links.npy"));
   const std::string alone = folder_ / "alone";
-  const auto result =
-      pair({picture()}, {"--reference", out() + "/dog-embedding.npy", "--json"}, alone);
+  const auto result = pair(
+      {picture()}, {"--reference", out() + "/dog-embedding.npy", "--layer", "f", "--json"}, alone);
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(read_text(out() + "/cat-marginal.npy"), read_text(alone + "/cat-marginal.npy"));
   EXPECT_NEAR(Json::parse(result.out)["similarity"].get<double>(),
@@ -95,20 +97,21 @@ TEST_F(ExplainPairTest, RefusesWithWordsAndLeavesNothing) {
   expect_refused(pair({picture()}), 2, "two inputs");
   expect_refused(pair({picture(), picture() + "x"}), 3, "does not exist");
   expect_refused(pair({picture(), other()}, {"--layer", "nowhere"}), 3, "nowhere");
-  expect_refused(pair({picture(), other()}, {"--embedding", "mean"}), 2, "no places to average");
+  expect_refused(pair({picture(), other()}, {"--layer", "f", "--embedding", "mean"}), 2,
+                 "no places to average");
   expect_refused(pair({picture(), other()}, {"--composite", "epsilom"}), 3, "epsilon");
   expect_refused(pair({picture(), other()}, {"--full", "--first-order"}), 2, "leave one");
   write_npy(folder_ / "short.npy", at::ones({4}, at::kDouble));
-  expect_refused(pair({picture()}, {"--reference", folder_ / "short.npy"}), 2,
+  expect_refused(pair({picture()}, {"--layer", "f", "--reference", folder_ / "short.npy"}), 2,
                  "6 and 4 components");
   write_text(folder_ / "cut.png", "no picture");
   expect_refused(pair({picture(), folder_ / "cut.png"}), 6, "cut.png");
 }
 
 TEST_F(ExplainPairTest, RefusesToOverwrite) {
-  ASSERT_EQ(pair({picture(), other()}).code, 0);
-  EXPECT_EQ(pair({picture(), other()}).code, 7);
-  EXPECT_EQ(pair({picture(), other()}, {"--force"}).code, 0);
+  ASSERT_EQ(pair({picture(), other()}, {"--layer", "f"}).code, 0);
+  EXPECT_EQ(pair({picture(), other()}, {"--layer", "f"}).code, 7);
+  EXPECT_EQ(pair({picture(), other()}, {"--layer", "f", "--force"}).code, 0);
 }
 
 }  // namespace
