@@ -79,6 +79,7 @@ int bench_pair(const BenchPairCommand& command) {
 void add_bench_pair(CLI::App& bench, Action& action) {
   const auto command = std::make_shared<BenchPairCommand>();
   command->options.projections = 100;
+  command->options.composite = "gamma-by-depth";
   CLI::App* sub = bench.add_subcommand(
       "pair", "Time of BiLRP against that of separate LRP passes, on random inputs");
   add_model_options(*sub, command->model);
@@ -86,6 +87,8 @@ void add_bench_pair(CLI::App& bench, Action& action) {
                   "the value compared; default: the input of the last linear layer");
   sub->add_option("--embedding", command->options.embedding, "auto, flat, mean or positive")
       ->check(CLI::IsMember({"auto", "flat", "mean", "positive"}));
+  sub->add_option("--composite", command->options.composite,
+                  "as explain-pair; default: gamma-by-depth, the authors'");
   sub->add_option("--projections", command->options.projections, "components; default: 100")
       ->check(CLI::Range(1, 100'000));
   sub->add_option("--passes", command->passes, "separate passes that are timed; default: 5")

@@ -360,8 +360,8 @@ int explain_pair_of(PairCommand command) {
 void add_rules_options(CLI::App& sub, PairCommand& command) {
   const char* const group = "Relevance";
   sub.add_option("--composite", command.options.composite,
-                 "which rule where: gamma-by-depth (the authors'), or one of lrp's "
-                 "(`limn list lrp`);\ndefault: auto, gamma-by-depth or epsilon-plus")
+                 "which rule where: one of lrp's (`limn list lrp`), or gamma-by-depth (the "
+                 "authors');\ndefault: epsilon-plus")
       ->group(group);
   sub.add_option("--gammas", command.options.gammas,
                  "gamma-by-depth: gamma of each convolution, activation and pool in order: "
@@ -433,7 +433,7 @@ void add_explain_pair(CLI::App& app, Action& action) {
       ->type_name("P")
       ->check(CLI::Range(1, 65536))
       ->group(group);
-  sub->add_option("--links", command->options.links, "strongest links kept; default: 500")
+  sub->add_option("--links", command->options.links, "strongest links kept; default: 100")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000))
       ->group(group);

@@ -32,9 +32,9 @@ struct PairOptions {
   /// `PairExplanation::covered` says what part of the similarity they make.
   std::int64_t components = 256;
 
-  /// A composite of `lrp`, `gamma-by-depth` (the authors': gamma falls with depth, zB first), or
-  /// `auto`: the latter, and epsilon-plus where batch norm precedes its convolution.
-  std::string composite = "auto";
+  /// A composite of `lrp`, or `gamma-by-depth`: the authors', gamma that falls with depth and zB
+  /// first. Epsilon-plus loses least to biases on the demo models, and its links keep to objects.
+  std::string composite = "epsilon-plus";
   /// gamma-by-depth: gamma of layer i in the order of the graph, where convolutions, activations
   /// and pools count; 0 past the end. Empty: the authors' table for VGG-16, .5 up to layer 10, .25
   /// up to 17, .1 up to 24.
@@ -46,7 +46,7 @@ struct PairOptions {
   std::string rules = {}, rules_name = "rules";
 
   std::int64_t cell = 8;     ///< side of a place in pixels of the input; relevance is summed there
-  std::int64_t links = 500;  ///< strongest pairs kept, 1 .. 1,000,000
+  std::int64_t links = 100;  ///< strongest pairs kept, 1 .. 1,000,000
   bool full = false;         ///< keep the whole joint relevance
   /// Nodes without a rule get the gradient, counted in `fallbacks`.
   bool fallback_gradient = false;

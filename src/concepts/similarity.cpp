@@ -38,15 +38,6 @@ PairOptions checked(const PairOptions& options) {
   return options;
 }
 
-/// Whether batch norm stands before its convolution, where gamma is unstable (see lrp).
-bool norm_before_convolution(const Graph& graph) {
-  return std::any_of(graph.nodes().begin(), graph.nodes().end(), [&](const Node& node) {
-    if (node.op != "BatchNormalization") return false;
-    const NodeId producer = graph.value(node.inputs.front()).producer;
-    return producer && !is_weighted(graph.node(producer));
-  });
-}
-
 bool has_batch_norm(const Graph& graph) {
   return std::any_of(graph.nodes().begin(), graph.nodes().end(),
                      [](const Node& node) { return node.op == "BatchNormalization"; });
@@ -142,14 +133,6 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
   if (!Facts(graph, variant.logits()).depends(graph.at(layer))) {
     fail(ErrorCode::Unsupported, "layer \"", layer,
          "\" does not depend on the input; name another (`limn inspect` lists the values)");
-  }
-  if (composite == "auto") {
-    const bool unstable = norm_before_convolution(whole.graph());
-    composite = unstable ? "epsilon-plus" : kByDepth;
-    if (unstable) {
-      notes.emplace_back(
-          "composite epsilon-plus: gamma is unstable where batch norm precedes its convolution");
-    }
   }
   if (composite != kByDepth) limn::composite(composite, {.low = {0}, .high = {0}});
   model = up_to(variant, layer);

@@ -239,7 +239,7 @@ TEST(Bilrp, MeansOfAMapAreTheVectorBehindTheGlobalPool) {
 TEST(Bilrp, TheDefaultLayerFeedsTheLastLinearOne) {
   const PairExplanation pair = explain_pair(small(true), picture(1), picture(2));
   EXPECT_EQ(pair.layer, "f");
-  EXPECT_EQ(pair.composite, "gamma-by-depth");
+  EXPECT_EQ(pair.composite, "epsilon-plus");
   EXPECT_LE(pair.components, 6);
 }
 
