@@ -11,6 +11,7 @@ using Action = std::function<int()>;
 
 // Each adds its command to `app` and sets `action` when it is called.
 void add_explain(CLI::App& app, Action& action);
+void add_explain_pair(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
@@ -26,6 +27,7 @@ void add_bench_run(CLI::App& bench, Action& action);
 void add_bench_merge(CLI::App& bench, Action& action);
 void add_bench_report(CLI::App& bench, Action& action);
 void add_bench_compare(CLI::App& bench, Action& action);
+void add_bench_pair(CLI::App& bench, Action& action);
 void add_shapes(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_spray(CLI::App& app, Action& action);

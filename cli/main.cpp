@@ -51,6 +51,7 @@ int run(int count, char** values) {
   app.get_formatter()->column_width(34);
   Action action;
   add_explain(app, action);
+  add_explain_pair(app, action);
   add_compare(app, action);
   add_inspect(app, action);
   add_list(app, action);
@@ -68,6 +69,7 @@ int run(int count, char** values) {
   add_bench_merge(*bench, action);
   add_bench_report(*bench, action);
   add_bench_compare(*bench, action);
+  add_bench_pair(*bench, action);
   add_shapes(app, action);
   add_data(app, action);
   add_spray(app, action);

@@ -1,5 +1,6 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
+#include "limn/bilrp.h"
 #include "limn/class_map.h"
 #include "limn/compare_maps.h"
 #include "limn/dataset.h"
@@ -23,8 +24,8 @@
 #include "limn/shapes.h"
 #include "limn/sidecar.h"
 #include "limn/spray.h"
-#include "limn/suite.h"
 #include "limn/statistics.h"
+#include "limn/suite.h"
 #include "limn/tables.h"
 #include "limn/target.h"
 #include "limn/version.h"

@@ -7,6 +7,7 @@ namespace {
 TEST(CommandLine, HelpAndLists) {
   const std::vector<std::vector<std::string>> commands = {{"--help"},
                                                           {"explain", "--help"},
+                                                          {"explain-pair", "--help"},
                                                           {"compare", "--help"},
                                                           {"inspect", "--help"},
                                                           {"list", "--help"},

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "golden/faithfulness_cases.h"
+#include "golden/bilrp_cases.h"
 #include "golden/golden_specs.h"
 #include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
@@ -291,6 +292,7 @@ CaseResult run_case(const std::string& case_file) {
     if (!ours) ours = run_masked(folder, golden_case);
     if (!ours) ours = run_faithfulness(folder, golden_case);
     if (!ours) ours = run_sanity(folder, golden_case);
+    if (!ours) ours = run_bilrp(folder, golden_case);
     if (ours) {
       result.error = compare_stored(folder, golden_case, *ours, result.reason);
       result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;

@@ -1,0 +1,118 @@
+// `limn explain-pair` as a process: what it writes, prints and returns.
+#include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "cli/fixture.h"
+#include "limn/bilrp.h"
+#include "limn/sidecar.h"
+
+namespace limn::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+class ExplainPairTest : public CommandLine {
+ protected:
+  void SetUp() override {
+    CommandLine::SetUp();
+    at::manual_seed(5);
+    write_text(other(), encode_png((at::rand({50, 20, 3}) * 255).to(at::kByte)));
+  }
+  std::string other() const { return folder_ / "dog.png"; }
+  ProcessResult pair(std::vector<std::string> inputs, const std::vector<std::string>& more = {},
+                     std::string into = "") const {
+    inputs.insert(inputs.begin(), {"explain-pair", model()});
+    inputs.insert(inputs.end(), {"-o", into.empty() ? out() : into});
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    return limn(inputs);
+  }
+  Json manifest() const { return Json::parse(read_text(out() + "/manifest.json")); }
+};
+
+TEST_F(ExplainPairTest, WritesLinksMapsPictureAndManifest) {
+  const auto result = pair({picture(), other()}, {"--full", "--links", "9", "--layer", "f"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(files(), (std::set<std::string>{
+                         "cat-embedding.npy", "cat-marginal-overlay.png", "cat-marginal.npy",
+                         "dog-embedding.npy", "dog-marginal-overlay.png", "dog-marginal.npy",
+                         "joint.npy", "links.npy", "manifest.json", "pair.png"}));
+  const Json json = manifest(), &one = json["pair"];
+  EXPECT_EQ(json["schema"], "limn.pair/1");
+  EXPECT_EQ(json["model"]["sha256"], file_sha256(model()));
+  EXPECT_EQ(json["inputs"][1]["input_sha256"], file_sha256(other()));
+  EXPECT_EQ(one["layer"], "f");
+  EXPECT_EQ(one["links"], 9);
+  // The same by the library.
+  const Model loaded = load_model(model());
+  const auto x = [&](const std::string& path) {
+    return preprocess(read_picture(path), loaded.preprocessing(), loaded.input_shape()).x;
+  };
+  PairOptions options;
+  options.layer = "f";
+  options.full = true;
+  const PairExplanation expected = explain_pair(loaded, x(picture()), x(other()), options);
+  EXPECT_NEAR(one["similarity"].get<double>(), expected.similarity, 1e-6);
+  EXPECT_NEAR(one["gap"].get<double>(), expected.gap, 1e-5);
+  const Tensor joint = read_npy(out() + "/joint.npy");
+  EXPECT_EQ(joint.sizes(), (std::vector<std::int64_t>{3, 3, 3, 3}));
+  EXPECT_LT((joint - expected.joint).abs().max().item<double>(),
+            1e-5 * expected.joint.abs().max().item<double>());
+  // The first place's middle, (4, 4) of 24 x 24, in pixels of each picture.
+  const Tensor links = read_npy(out() + "/links.npy");
+  ASSERT_EQ(links.sizes(), (std::vector<std::int64_t>{9, 5}));
+  const double y = (8 * expected.links[0][0].item<double>() + 4) * 30 / 24;
+  const double x2 = (8 * expected.links[0][3].item<double>() + 4) * 20 / 24;
+  EXPECT_NEAR(links[0][0].item<double>(), y, 1e-9);
+  EXPECT_NEAR(links[0][3].item<double>(), x2, 1e-9);
+  EXPECT_FALSE(cv::imread(out() + "/pair.png").empty());
+  const cv::Mat overlay = cv::imread(out() + "/dog-marginal-overlay.png");
+  EXPECT_EQ(overlay.rows * 20, overlay.cols * 50) << "the picture's shape";
+  EXPECT_NE(result.out.find("pair.png"), std::string::npos);
+}
+
+TEST_F(ExplainPairTest, RunsOfOneSeedAreEqual) {
+  const std::vector<std::string> how = {"--layer",      "f",  "--projections", "5",
+                                        "--seed",       "3",  "--composite",   "epsilon",
+                                        "--similarity", "dot"};
+  ASSERT_EQ(pair({picture(), other()}, how).code, 0);
+  const std::string again = folder_ / "again";
+  ASSERT_EQ(pair({picture(), other()}, how, again).code, 0);
+  EXPECT_EQ(read_text(out() + "/links.npy"), read_text(again + "/links.npy"));
+  EXPECT_EQ(read_npy(out() + "/cat-embedding.npy").numel(), 5);
+}
+
+TEST_F(ExplainPairTest, FirstOrderAgainstAPictureOrAStoredEmbedding) {
+  ASSERT_EQ(pair({picture(), other()}, {"--first-order", "--layer", "f"}).code, 0);
+  EXPECT_FALSE(files().contains("links.npy"));
+  const std::string alone = folder_ / "alone";
+  const auto result = pair(
+      {picture()}, {"--reference", out() + "/dog-embedding.npy", "--layer", "f", "--json"}, alone);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_text(out() + "/cat-marginal.npy"), read_text(alone + "/cat-marginal.npy"));
+  EXPECT_NEAR(Json::parse(result.out)["similarity"].get<double>(),
+              manifest()["pair"]["similarity"].get<double>(), 1e-9);
+}
+
+TEST_F(ExplainPairTest, RefusesWithWordsAndLeavesNothing) {
+  expect_refused(pair({picture()}), 2, "two inputs");
+  expect_refused(pair({picture(), picture() + "x"}), 3, "does not exist");
+  expect_refused(pair({picture(), other()}, {"--layer", "nowhere"}), 3, "nowhere");
+  expect_refused(pair({picture(), other()}, {"--layer", "f", "--embedding", "mean"}), 2,
+                 "no places to average");
+  expect_refused(pair({picture(), other()}, {"--composite", "epsilom"}), 3, "epsilon");
+  expect_refused(pair({picture(), other()}, {"--full", "--first-order"}), 2, "leave one");
+  write_npy(folder_ / "short.npy", at::ones({4}, at::kDouble));
+  expect_refused(pair({picture()}, {"--layer", "f", "--reference", folder_ / "short.npy"}), 2,
+                 "6 and 4 components");
+  write_text(folder_ / "cut.png", "no picture");
+  expect_refused(pair({picture(), folder_ / "cut.png"}), 6, "cut.png");
+}
+
+TEST_F(ExplainPairTest, RefusesToOverwrite) {
+  ASSERT_EQ(pair({picture(), other()}, {"--layer", "f"}).code, 0);
+  EXPECT_EQ(pair({picture(), other()}, {"--layer", "f"}).code, 7);
+  EXPECT_EQ(pair({picture(), other()}, {"--layer", "f", "--force"}).code, 0);
+}
+
+}  // namespace
+}  // namespace limn::testing
