@@ -21,6 +21,7 @@ void add_demo(CLI::App& app, Action& action);
 void add_bench_cost(CLI::App& bench, Action& action);
 void add_bench_shedding(CLI::App& bench, Action& action);
 void add_bench_masks(CLI::App& bench, Action& action);
+void add_concepts(CLI::App& app, Action& action);
 void add_shapes(CLI::App& app, Action& action);
 
 /// The command line as typed, for the manifest.

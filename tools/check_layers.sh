@@ -17,6 +17,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["model"] = header["target"] = header["detector"] = 5
     header["trace"] = 6
     header["method"] = header["heatmap"] = 7
+    header["concepts"] = 7
     header["results"] = 9
     for (i = split("image sidecar shapes render report compare_maps insertion_deletion dataset metric limn", headers, " "); i > 0; --i) header[headers[i]] = 8
   }

@@ -1,6 +1,7 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
 #include "limn/compare_maps.h"
+#include "limn/concepts.h"
 #include "limn/error.h"
 #include "limn/graph.h"
 #include "limn/heatmap.h"

@@ -8,10 +8,15 @@
 
 #include "limn/image.h"
 #include "limn/report.h"
+#include "render/html_parts.h"
 
 namespace limn {
 namespace {
 
+using render::base64;
+using render::escaped;
+using render::png_url;
+using render::replace;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kPage =
@@ -19,28 +24,6 @@ constexpr std::string_view kPage =
     ;
 /// Longest side of pictures in the page; the files beside it keep the full size.
 constexpr std::int64_t kLongestSide = 1024;
-
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      const bool real = i + k <= bytes.size();
-      out += real ? kLetters[group >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return out;
-}
-
-std::string png_url(const Tensor& pixels) {
-  return "data:image/png;base64," + base64(encode_png(pixels));
-}
 
 Tensor shrink(const Tensor& pixels) {
   const std::int64_t height = pixels.size(0), width = pixels.size(1);
@@ -104,25 +87,6 @@ Json certificate(const RunRecord& run, const ResultRecord& result) {
   row("Versions", versions);
   for (const auto& note : result.notes) row("Note", note);
   return rows;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-void replace(std::string& text, std::string_view mark, const std::string& by) {
-  const std::size_t at = text.find(mark);
-  if (at != std::string::npos) text.replace(at, mark.size(), by);
 }
 
 }  // namespace
