@@ -18,6 +18,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"bench", "masks", "--help"},
                                                           {"overlap", "--help"},
                                                           {"shapes", "--help"},
+                                                          {"concepts", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},

@@ -34,7 +34,7 @@ Tensor masks_of(const PixelSet& set) {
   return out;
 }
 
-std::int64_t sum(const Tensor& masks) { return masks.sum().item<std::int64_t>(); }
+std::int64_t pixels_in(const Tensor& masks) { return masks.sum().item<std::int64_t>(); }
 
 ErrorCode code_of(const std::function<void()>& body, const std::string& words) {
   try {
@@ -61,13 +61,13 @@ TEST(PixelSets, OperationsEqualThoseOfBoolTensors) {
     EXPECT_TRUE(at::equal(masks_of(x | y), a.logical_or(b)));
     EXPECT_TRUE(at::equal(masks_of(x - y), a.logical_and(b.logical_not())));
     EXPECT_TRUE(at::equal(masks_of(x.complement(kPictures)), a.logical_not()));
-    EXPECT_EQ(x.complement(kPictures).count(), kPictures * pixels - sum(a))
+    EXPECT_EQ(x.complement(kPictures).count(), kPictures * pixels - pixels_in(a))
         << "no bit behind the last pixel counts";
     EXPECT_EQ(x.complement(kPictures).complement(kPictures), x);
     EXPECT_EQ(x - y, x & y.complement(kPictures));
-    EXPECT_EQ(count_common(x, y), sum(a.logical_and(b)));
-    EXPECT_EQ((x | y).count(), sum(a.logical_or(b)));
-    EXPECT_EQ(x.pictures().size(), static_cast<std::size_t>(sum(a.any(1))));
+    EXPECT_EQ(count_common(x, y), pixels_in(a.logical_and(b)));
+    EXPECT_EQ((x | y).count(), pixels_in(a.logical_or(b)));
+    EXPECT_EQ(x.pictures().size(), static_cast<std::size_t>(pixels_in(a.any(1))));
   }
 }
 
@@ -91,7 +91,7 @@ TEST(TopShares, TheThresholdIsTheExactQuantile) {
     for (std::int64_t at = 0; at < 1000; at += 125) top.add(values.data_ptr<float>() + at, 125);
     const auto above = static_cast<std::int64_t>(share * 1000 + 0.5);
     EXPECT_EQ(top.threshold(), falling[above].item<float>()) << share;
-    EXPECT_EQ(sum(values > top.threshold()), above);
+    EXPECT_EQ(pixels_in(values > top.threshold()), above);
   }
   const Tensor counted = at::arange(49000, at::kFloat);
   TopShare exact(0.005, 49000);
@@ -153,8 +153,8 @@ struct PlainFormula {
 };
 
 double plain_iou(const Tensor& a, const Tensor& b) {
-  const auto either = static_cast<double>(sum(a.logical_or(b)));
-  return either > 0 ? static_cast<double>(sum(a.logical_and(b))) / either : 0;
+  const auto either = static_cast<double>(pixels_in(a.logical_or(b)));
+  return either > 0 ? static_cast<double>(pixels_in(a.logical_and(b))) / either : 0;
 }
 
 /// The search as it is described, on whole masks.
@@ -230,7 +230,7 @@ TEST(FormulaSearches, FindWhatThePlainSearchFinds) {
       EXPECT_EQ(found.formula.length(), expected.length);
       EXPECT_NEAR(found.score, expected.score, 1e-14);
       EXPECT_NEAR(found.iou, plain_iou(unit, expected.mask), 1e-14);
-      EXPECT_EQ(found.pixels, sum(expected.mask));
+      EXPECT_EQ(found.pixels, pixels_in(expected.mask));
       EXPECT_TRUE(at::equal(masks_of(formula_pixels(found.formula, concepts)), expected.mask));
       EXPECT_EQ(found.single_iou, plain_search(unit, masks, {.length = 1}).front().score);
       for (std::size_t c = 0; c < kNames.size(); ++c) {
@@ -248,7 +248,7 @@ TEST(FormulaSearches, AUnitThatEqualsAConceptHasIouOneAndThatFormula) {
   const auto text = [&](const Tensor& unit) {
     const UnitFormula found = search.find(set_of(unit));
     EXPECT_EQ(found.iou, 1);
-    EXPECT_EQ(found.pixels, sum(unit));
+    EXPECT_EQ(found.pixels, pixels_in(unit));
     return found.formula.text(kNames);
   };
   EXPECT_EQ(text(b), "b");
