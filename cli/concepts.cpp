@@ -128,8 +128,9 @@ void print_json(const Dissection& dissection, const std::string& path) {
 }
 
 void print_table(const Dissection& dissection, const std::string& path) {
-  fmt::print("layer {}: {} units of {} x {} places; {} pictures, {} concepts on {} x {} pixels\n",
-             dissection.layer, dissection.units.size(), dissection.layer_height,
+  const std::size_t units = dissection.units.size();
+  fmt::print("layer {}: {} unit{} of {} x {} places; {} pictures, {} concepts on {} x {} pixels\n",
+             dissection.layer, units, units == 1 ? "" : "s", dissection.layer_height,
              dissection.layer_width, dissection.pictures, dissection.concepts.size(),
              dissection.mask_height, dissection.mask_width);
   fmt::print("{:>6} {:>7}  {:>7}  {:<20}  {}\n", "unit", "IoU", "single", "best single concept",

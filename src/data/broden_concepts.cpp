@@ -43,11 +43,9 @@ struct Table {
   std::vector<CsvRow> rows;
 
   explicit Table(const std::string& file) : path(file) {
-    in_context([&] { return "\"" + file + "\""; },
-               [&] {
-                 rows = parse_csv(read_file(file));
-                 if (rows.empty()) fail(ErrorCode::BadInput, "the table has no heading");
-               });
+    const std::string text = read_file(file);
+    rows = in_context([&] { return "\"" + file + "\""; }, [&] { return parse_csv(text); });
+    if (rows.empty()) fail(ErrorCode::BadInput, "\"", file, "\" has no heading");
   }
   const std::vector<std::string>& heading() const { return rows.front().cells; }
   /// Throws BadInput where it is missing.

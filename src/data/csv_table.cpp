@@ -1,6 +1,8 @@
 // Comma-separated values as RFC 4180 writes them down; lines end in LF or CR LF.
 #include "data/csv_table.h"
 
+#include <algorithm>
+
 #include "limn/error.h"
 
 namespace limn {
