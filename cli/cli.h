@@ -28,6 +28,7 @@ void add_bench_merge(CLI::App& bench, Action& action);
 void add_bench_report(CLI::App& bench, Action& action);
 void add_bench_compare(CLI::App& bench, Action& action);
 void add_bench_pair(CLI::App& bench, Action& action);
+void add_concepts(CLI::App& app, Action& action);
 void add_shapes(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_spray(CLI::App& app, Action& action);

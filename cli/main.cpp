@@ -70,6 +70,7 @@ int run(int count, char** values) {
   add_bench_report(*bench, action);
   add_bench_compare(*bench, action);
   add_bench_pair(*bench, action);
+  add_concepts(app, action);
   add_shapes(app, action);
   add_data(app, action);
   add_spray(app, action);

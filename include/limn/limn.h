@@ -3,6 +3,7 @@
 #include "limn/bilrp.h"
 #include "limn/class_map.h"
 #include "limn/compare_maps.h"
+#include "limn/concepts.h"
 #include "limn/dataset.h"
 #include "limn/dense_crf.h"
 #include "limn/error.h"

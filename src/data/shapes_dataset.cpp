@@ -1,4 +1,6 @@
 // The data set `shapes`: generated pictures of textured shapes with exact masks; needs no files.
+#include "data/shapes_dataset.h"
+
 #include "data/dataset_base.h"
 
 namespace limn {
@@ -42,20 +44,25 @@ TagRule tag_rule(const std::string& name) {
   return name == "always" ? TagRule::Always : TagRule::Never;
 }
 
+ShapesOptions drawn(const ShapesDataOptions& o) {
+  if (o.min_shapes > o.max_shapes) {
+    fail(ErrorCode::InvalidArgument, "min-shapes=", o.min_shapes,
+         " is above max-shapes=", o.max_shapes);
+  }
+  ShapesOptions draw;
+  draw.seed = static_cast<std::uint64_t>(o.seed);
+  draw.width = draw.height = static_cast<int>(o.size);
+  draw.min_shapes = static_cast<int>(o.min_shapes);
+  draw.max_shapes = static_cast<int>(o.max_shapes);
+  draw.tag = tag_rule(o.tag);
+  draw.tag_label = shape_label(o.tag_class);
+  return draw;
+}
+
 class ShapesDataset final : public Dataset {
  public:
-  ShapesDataset(const ShapesDataOptions& o, Spec spec) : options_(o), spec_(std::move(spec)) {
-    draw_.seed = static_cast<std::uint64_t>(o.seed);
-    draw_.width = draw_.height = static_cast<int>(o.size);
-    draw_.min_shapes = static_cast<int>(o.min_shapes);
-    draw_.max_shapes = static_cast<int>(o.max_shapes);
-    draw_.tag = tag_rule(o.tag);
-    draw_.tag_label = shape_label(o.tag_class);
-    if (o.min_shapes > o.max_shapes) {
-      fail(ErrorCode::InvalidArgument, "min-shapes=", o.min_shapes,
-           " is above max-shapes=", o.max_shapes);
-    }
-  }
+  ShapesDataset(const ShapesDataOptions& o, Spec spec)
+      : options_(o), draw_(drawn(o)), spec_(std::move(spec)) {}
   const std::string& name() const override { return spec_.name; }
   Spec spec() const override { return spec_; }
   const std::vector<std::string>& labels() const override { return shape_labels(); }
@@ -102,6 +109,12 @@ std::unique_ptr<Dataset> open(const ShapesDataOptions& o, Spec spec) {
 }
 
 }  // namespace
+
+ShapesOptions shapes_of(const Spec& spec) {
+  ShapesDataOptions options;
+  set_fields(fields(options), spec);
+  return drawn(options);
+}
 
 DatasetEntry dataset_shapes() { return define_dataset<ShapesDataOptions>(info(), fields, open); }
 

@@ -23,6 +23,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"shapes", "--help"},
                                                           {"data", "--help"},
                                                           {"spray", "--help"},
+                                                          {"concepts", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},

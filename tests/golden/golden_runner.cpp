@@ -11,6 +11,7 @@
 
 #include "golden/faithfulness_cases.h"
 #include "golden/bilrp_cases.h"
+#include "golden/concepts_cases.h"
 #include "golden/golden_specs.h"
 #include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
@@ -287,6 +288,11 @@ CaseResult run_case(const std::string& case_file) {
   try {
     const json golden_case = json::parse(std::ifstream(case_file));
     result.id = golden_case.value("id", result.id);
+    if (const auto error = run_concepts(folder, golden_case, result.reason)) {
+      result.error = *error;
+      result.outcome = result.reason.empty() ? Outcome::Pass : Outcome::Fail;
+      return result;
+    }
     auto ours = run_metric(folder, golden_case);
     if (!ours) ours = run_localization(folder, golden_case);
     if (!ours) ours = run_masked(folder, golden_case);
