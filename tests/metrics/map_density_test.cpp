@@ -71,6 +71,21 @@ TEST(MapDensity, AConstantMapPrefersNothing) {
   }
 }
 
+/// Three pictures go through a model that takes two at a time: the last stands twice.
+TEST(MapDensity, AModelOfFixedBatchGetsThatMany) {
+  at::manual_seed(3);
+  Draft draft = testing::small_model();
+  draft.inputs[0].shape = {2, 3, 8, 8};
+  draft.inputs[0].dim_names = {"", "", "", ""};
+  const Model fixed = Model(Graph(draft)).to(at::kDouble), open = testing::open_small_model();
+  ASSERT_EQ(fixed.fixed_batch(), 2);
+  const Tensor x = at::randn({1, 3, 8, 8}, at::kDouble), map = at::rand({8, 8});
+  const MapDensity two = map_density(fixed, x, map, 4), three = map_density(open, x, map, 4);
+  EXPECT_NEAR(two.original, three.original, 1e-12);
+  EXPECT_NEAR(two.positive, three.positive, 1e-12);
+  EXPECT_NEAR(two.negative, three.negative, 1e-12);
+}
+
 TEST(MapDensity, IsAMetricWithTwoColumns) {
   at::manual_seed(2);
   const testing::OneCase one = {testing::open_small_model(), at::randn({1, 3, 8, 8}, at::kDouble),
