@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "limn/error.h"
+#include "limn/spec.h"
 
 namespace limn {
 namespace {
