@@ -125,10 +125,6 @@ void join(const Tensor& first, const Tensor& second, const PairOptions& options,
           PairExplanation& out) {
   const std::int64_t rows = first.size(1), columns = second.size(1);
   const auto entries = static_cast<double>(rows) * static_cast<double>(columns);
-  if (options.full && entries * static_cast<double>(first.element_size()) > kMostJointBytes) {
-    fail(ErrorCode::InvalidArgument, "the full joint relevance of ", rows, " x ", columns,
-         " places takes more than 2 GiB; take larger cells than ", options.cell, " pixels");
-  }
   Strongest strongest(options.links);
   Tensors blocks;
   double fourth = 0;
@@ -158,6 +154,16 @@ void note_fallbacks(std::vector<std::string>& notes, const std::vector<std::stri
                          fallbacks.front(), "\""));
 }
 
+/// Before anything is walked down.
+void refuse_large_joint(const PairOptions& options, const std::vector<std::int64_t>& grid1,
+                        const std::vector<std::int64_t>& grid2) {
+  const std::int64_t first = grid1[0] * grid1[1], second = grid2[0] * grid2[1];
+  const double bytes = 8.0 * static_cast<double>(first) * static_cast<double>(second);
+  if (!options.full || bytes <= kMostJointBytes) return;
+  fail(ErrorCode::InvalidArgument, "the full joint relevance of ", first, " x ", second,
+       " places takes more than 2 GiB; take larger cells than ", options.cell, " pixels (--pool)");
+}
+
 [[noreturn]] void refuse_lengths(const SimilarityModel& similarity, std::int64_t first,
                                  std::int64_t second) {
   fail(ErrorCode::InvalidArgument, "the embeddings at layer \"", similarity.layer, "\" have ",
@@ -176,6 +182,7 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
                               {similarity, x2, "the second input"}};
   auto& [a, b] = inputs;
   if (a.dimension() != b.dimension()) refuse_lengths(similarity, a.dimension(), b.dimension());
+  refuse_large_joint(options, a.grid(), b.grid());
   PairExplanation out;
   out.layer = similarity.layer;
   out.composite = similarity.composite;

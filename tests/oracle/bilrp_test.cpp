@@ -369,6 +369,7 @@ TEST(Bilrp, RefusesWithWords) {
   refused([](auto& o) { o.layer = "r2", o.embedding = "flat"; }, code, "--embedding mean",
           picture(2, 9, 9));
   refused([](auto&) {}, ErrorCode::BadInput, "one picture", picture(2).repeat({2, 1, 1, 1}));
+  refused([](auto& o) { o.cell = 1; }, code, "more than 2 GiB", picture(2, 2100, 2100));
   Tensor bad = picture(2);
   bad[0][0][0][0] = NAN;
   refused([](auto&) {}, ErrorCode::Numerical, "the second input", bad);
