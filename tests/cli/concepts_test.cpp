@@ -15,7 +15,8 @@ class Concepts : public CommandLine {
   ProcessResult concepts(const std::string& model, std::vector<std::string> more) const {
     std::vector<std::string> arguments = {"concepts", model};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    arguments.insert(arguments.end(), {"--threads", "1"});
+    arguments.emplace_back("--threads");
+    arguments.emplace_back("1");
     return limn(arguments);
   }
 };
@@ -69,7 +70,8 @@ TEST_F(Concepts, TableAndFigure) {
 TEST_F(Concepts, WhatCannotBeDoneIsRefused) {
   const std::string page = out() + "/units.html";
   const auto refused = [&](std::vector<std::string> more, int code, const std::string& words) {
-    more.insert(more.end(), {"-o", page});
+    more.emplace_back("-o");
+    more.push_back(page);
     expect_refused(concepts(model(), more), code, words);
   };
   refused({"shapes(n=4)", "--layer", "logits"}, 2, "such as \"r2\"");
