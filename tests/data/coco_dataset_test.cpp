@@ -120,15 +120,15 @@ TEST_F(CocoDataset, ABrokenAnnotationSpoilsItsPictureAlone) {
 }
 
 TEST_F(CocoDataset, FilesThatSayNothingAreRefusedWhereItIsKnown) {
-  const auto text = [&](const std::string& json) {
+  const auto opened = [&](const std::string& json) {
     write_file_text(folder_ / "instances.json", json);
     return make_dataset("coco(\"" + (folder_ / "instances.json") + "\")");
   };
-  LIMN_EXPECT_ERROR("not JSON: ", text("{\"images\": ["));
-  LIMN_EXPECT_ERROR("no list \"images\"", text("[]"));
-  LIMN_EXPECT_ERROR("no list \"images\"", text("{\"annotations\": [], \"categories\": []}"));
-  LIMN_EXPECT_ERROR("images[0] is no object", text("{\"images\": [1]}"));
-  LIMN_EXPECT_ERROR("images[0]: \"width\" is missing", text("{\"images\": [{\"id\": 1}]}"));
+  LIMN_EXPECT_ERROR("not JSON: ", opened("{\"images\": ["));
+  LIMN_EXPECT_ERROR("no list \"images\"", opened("[]"));
+  LIMN_EXPECT_ERROR("no list \"images\"", opened("{\"annotations\": [], \"categories\": []}"));
+  LIMN_EXPECT_ERROR("images[0] is no object", opened("{\"images\": [1]}"));
+  LIMN_EXPECT_ERROR("images[0]: \"width\" is missing", opened("{\"images\": [{\"id\": 1}]}"));
   LIMN_EXPECT_ERROR("annotations[0]: \"image_id\" is missing", open("{\"id\": 5}"));
   std::string deep;
   for (int i = 0; i < 100000; ++i) deep += "[";
