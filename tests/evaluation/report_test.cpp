@@ -123,147 +123,143 @@ TEST(Report, ReadsWhatARunSaysAboutItself) {
   std::filesystem::create_directories(folder / "examples");
   const std::string picture = encode_png(at::full({4, 4, 3}, 9, at::kByte));
   write_text(folder / "examples/one.png", picture);
-  const std::string start = R"({"schema": "limn.bench/1", "finished": false, "seed": 7,
+  const std::string start = R"json({"schema": "limn.bench/1", "finished": false, "seed": 7,
     "suite": {"name": "demo", "title": "A demo"},
     "models": [{"name": "net", "path": "net.onnx", "sha256": "abc123"}],
-    "data": [{"name": "shapes", "spec": "shapes(n=3)",
-                    "pictures" : 3, "of" : 9
-}],
+    "data": [{"name": "shapes", "spec": "shapes(n=3)", "pictures": 3, "of": 9}],
     "metrics": [{"spec": "deletion(step=0)", "protocol": "demo", "labels": "L"}],
     "protocols": [{"name": "demo", "sha256": "def456", "source": "somebody, 2020"}],
     "problems": [{"data": "shapes", "id": "7", "what": "cannot be read"}], "examples": [{
     "model": "net", "data": "shapes", "image": "picture1000", "label": "star", "target": 3,
     "predicted": true, "picture": "examples/gone.png",
-    "maps": [{
-    "method" : "gradient", "file" : ")";
-    write_text(folder / "run.json", start + "examples/one.png\"}]}]}");
-    const RunFacts run = read_run_facts(folder.path());
-    EXPECT_TRUE(run.known);
-    EXPECT_FALSE(run.finished);
-    ASSERT_EQ(run.examples.size(), 1U);
-    EXPECT_EQ(run.examples[0].picture, "") << "a missing picture is left out";
-    EXPECT_EQ(run.examples[0].maps[0].bytes, picture);
-    const auto report = make_report(bench_lines("gradient", .3, 12), run);
-    const std::string page = report_html(report);
-    for (const char* words : {"A demo", "abc123", "def456", "3 of 9 pictures", "somebody, 2020",
-                              "The run is not finished", "cannot be read", "seed 7",
-                              "L: all labelled classes", "net on shapes: picture1000, star"}) {
-      EXPECT_TRUE(contains(page, words)) << words;
-    }
-    write_text(folder / "run.json", start + "../../etc/passwd\"}]}]}");
-    EXPECT_THROW(read_run_facts(folder.path()), Error);
-    for (const char* damaged : {"{", "[1]", "{\"schema\": \"limn.bench/9\"}",
-                                "{\"schema\": \"limn.bench/1\", \"suite\": 3}",
-                                "{\"schema\": \"limn.bench/1\", \"problems\": 3}"}) {
-      write_text(folder / "run.json", damaged);
-      EXPECT_THROW(read_run_facts(folder.path()), Error) << damaged;
-    }
+    "maps": [{"method": "gradient", "file": ")json";
+  write_text(folder / "run.json", start + "examples/one.png\"}]}]}");
+  const RunFacts run = read_run_facts(folder.path());
+  EXPECT_TRUE(run.known);
+  EXPECT_FALSE(run.finished);
+  ASSERT_EQ(run.examples.size(), 1U);
+  EXPECT_EQ(run.examples[0].picture, "") << "a missing picture is left out";
+  EXPECT_EQ(run.examples[0].maps[0].bytes, picture);
+  const auto report = make_report(bench_lines("gradient", .3, 12), run);
+  const std::string page = report_html(report);
+  for (const char* words : {"A demo", "abc123", "def456", "3 of 9 pictures", "somebody, 2020",
+                            "The run is not finished", "cannot be read", "seed 7",
+                            "L: all labelled classes", "net on shapes: picture1000, star"}) {
+    EXPECT_TRUE(contains(page, words)) << words;
+  }
+  write_text(folder / "run.json", start + "../../etc/passwd\"}]}]}");
+  EXPECT_THROW(read_run_facts(folder.path()), Error);
+  for (const char* damaged : {"{", "[1]", "{\"schema\": \"limn.bench/9\"}",
+                              "{\"schema\": \"limn.bench/1\", \"suite\": 3}",
+                              "{\"schema\": \"limn.bench/1\", \"problems\": 3}"}) {
+    write_text(folder / "run.json", damaged);
+    EXPECT_THROW(read_run_facts(folder.path()), Error) << damaged;
+  }
 }
 
 std::vector<ResultLine> published_lines(const std::string& model, const std::string& metric) {
-    auto lines = bench_lines("grad-cam(layer=\"\", relu=true)", .12, 12, 1);
-    append(lines, bench_lines("ucag(method=grad-cam(layer=\"\"), patches=6)", .09, 12, 2));
-    append(lines, bench_lines("random", .4, 12, 3));
-    for (auto& line : lines) {
-      line.model = model;
-      line.data = "ImageNet-val";
-      line.metric = metric;
-    }
-    return lines;
+  auto lines = bench_lines("grad-cam(layer=\"\", relu=true)", .12, 12, 1);
+  append(lines, bench_lines("ucag(method=grad-cam(layer=\"\"), patches=6)", .09, 12, 2));
+  append(lines, bench_lines("random", .4, 12, 3));
+  for (auto& line : lines) {
+    line.model = model;
+    line.data = "ImageNet-val";
+    line.metric = metric;
+  }
+  return lines;
 }
 
 TEST(Published, StandBesideOursWhereAllNamesFit) {
-    const ReportOptions options{.published = true};
-    const auto report =
-        make_report(published_lines("ResNet-50", "deletion(step=1792)"), {}, options);
-    for (const auto& row : report.tables[0].rows) {
-      const auto& theirs = row.cells[0].theirs;
-      if (row.method.control) {
-        EXPECT_TRUE(theirs.empty());
-        continue;
-      }
-      ASSERT_EQ(theirs.size(), 1U) << row.method.name;
-      EXPECT_NEAR(theirs[0].first, row.method.name == "grad-cam" ? .113 : .086, 1e-12);
+  const ReportOptions options{.published = true};
+  const auto report = make_report(published_lines("ResNet-50", "deletion(step=1792)"), {}, options);
+  for (const auto& row : report.tables[0].rows) {
+    const auto& theirs = row.cells[0].theirs;
+    if (row.method.control) {
+      EXPECT_TRUE(theirs.empty());
+      continue;
     }
-    ASSERT_EQ(report.sources.size(), 1U);
-    EXPECT_TRUE(contains(report.sources[0], "UCAG"));
-    EXPECT_TRUE(contains(report_markdown(report), "theirs 0.113 (1)"));
-    EXPECT_TRUE(contains(report_html(report), "theirs 0.086 (1)"));
-    EXPECT_TRUE(contains(report_html(report), "not measured here"));
-    EXPECT_TRUE(contains(report_csv(report), "published: Hong, Nam, Choi, Lee"));
-    EXPECT_FALSE(report.published_else.empty()) << "DenseNet's stand apart";
+    ASSERT_EQ(theirs.size(), 1U) << row.method.name;
+    EXPECT_NEAR(theirs[0].first, row.method.name == "grad-cam" ? .113 : .086, 1e-12);
+  }
+  ASSERT_EQ(report.sources.size(), 1U);
+  EXPECT_TRUE(contains(report.sources[0], "UCAG"));
+  EXPECT_TRUE(contains(report_markdown(report), "theirs 0.113 (1)"));
+  EXPECT_TRUE(contains(report_html(report), "theirs 0.086 (1)"));
+  EXPECT_TRUE(contains(report_html(report), "not measured here"));
+  EXPECT_TRUE(contains(report_csv(report), "published: Hong, Nam, Choi, Lee"));
+  EXPECT_FALSE(report.published_else.empty()) << "DenseNet's stand apart";
 }
 
 TEST(Published, StandApartWhereANameDiffers) {
-    const ReportOptions options{.published = true};
-    for (const auto& [model, metric] : {std::pair{"resnet101", "deletion(step=1792)"},
-                                        {"resnet50", "deletion(step=224)"},
-                                        {"resnet", "deletion(step=1792)"}}) {
-      const auto report = make_report(published_lines(model, metric), {}, options);
-      EXPECT_TRUE(report.sources.empty()) << model << metric;
-      EXPECT_FALSE(report.published_else.empty());
-      EXPECT_TRUE(contains(report_markdown(report), "without one of ours beside them"));
-    }
-    // Not asked for, not shown.
-    const auto plain = make_report(published_lines("resnet50", "deletion(step=1792)"));
-    EXPECT_TRUE(plain.sources.empty());
-    EXPECT_TRUE(plain.published_else.empty());
-    EXPECT_FALSE(contains(report_html(plain), "Published figures"));
+  const ReportOptions options{.published = true};
+  for (const auto& [model, metric] : {std::pair{"resnet101", "deletion(step=1792)"},
+                                      {"resnet50", "deletion(step=224)"},
+                                      {"resnet", "deletion(step=1792)"}}) {
+    const auto report = make_report(published_lines(model, metric), {}, options);
+    EXPECT_TRUE(report.sources.empty()) << model << metric;
+    EXPECT_FALSE(report.published_else.empty());
+    EXPECT_TRUE(contains(report_markdown(report), "without one of ours beside them"));
+  }
+  // Not asked for, not shown.
+  const auto plain = make_report(published_lines("resnet50", "deletion(step=1792)"));
+  EXPECT_TRUE(plain.sources.empty());
+  EXPECT_TRUE(plain.published_else.empty());
+  EXPECT_FALSE(contains(report_html(plain), "Published figures"));
 }
 
 TEST(Published, NameMetricsMethodsAndColumnsThatExist) {
-    EXPECT_GT(published_figures().size(), 150U);
-    for (const auto& figure : published_figures()) {
-      EXPECT_FALSE(figure.source.empty());
-      EXPECT_TRUE(figure.cases.empty() || figure.cases == "L" || figure.cases == "P");
-      const Spec spec = Spec::parse(figure.metric);
-      for (const auto& entry : metrics()) {
-        if (entry.info.name != spec.name) continue;
-        EXPECT_NO_THROW(entry.make(spec)) << figure.metric;
-        bool found = false;
-        for (const auto& column : entry.info.columns) {
-          if (column.name != figure.column) continue;
-          found = true;
-          EXPECT_GE(figure.value, column.low) << figure.metric << figure.method;
-          EXPECT_LE(figure.value, column.high) << figure.metric << figure.method;
-        }
-        EXPECT_TRUE(found) << figure.metric << " " << figure.column;
+  EXPECT_GT(published_figures().size(), 150U);
+  for (const auto& figure : published_figures()) {
+    EXPECT_FALSE(figure.source.empty());
+    EXPECT_TRUE(figure.cases.empty() || figure.cases == "L" || figure.cases == "P");
+    const Spec spec = Spec::parse(figure.metric);
+    for (const auto& entry : metrics()) {
+      if (entry.info.name != spec.name) continue;
+      EXPECT_NO_THROW(entry.make(spec)) << figure.metric;
+      bool found = false;
+      for (const auto& column : entry.info.columns) {
+        if (column.name != figure.column) continue;
+        found = true;
+        EXPECT_GE(figure.value, column.low) << figure.metric << figure.method;
+        EXPECT_LE(figure.value, column.high) << figure.metric << figure.method;
       }
+      EXPECT_TRUE(found) << figure.metric << " " << figure.column;
     }
+  }
 }
 
 TEST(CompareRuns, JoinsLinesOnTheirKeys) {
-    auto first = bench_lines("gradient", .4, 12, 1);
-    append(first, bench_lines("random", .6, 12, 2));
-    auto second = first;
-    for (auto& line : second) {
-      if (line.method == "gradient") line.measurement.values["area"] += .01;
-    }
-    std::reverse(second.begin(), second.end());
-    append(second, bench_lines("lrp", .2, 5, 3));
-    first.push_back(testing::bench_line(99, "random", .5));
-    const RunComparison both = compare_runs(first, second);
-    EXPECT_EQ(both.shared, 24);
-    EXPECT_EQ(both.equal, 12);
-    ASSERT_EQ(both.differences.size(), 2U);
-    const RunDifference& changed = both.differences[0];
-    EXPECT_EQ(changed.method, "gradient");
-    EXPECT_EQ(changed.cases, 12);
-    EXPECT_NEAR(changed.difference.value, .01, 1e-12) << "second minus first";
-    EXPECT_NEAR(changed.second - changed.first, .01, 1e-12);
-    EXPECT_NEAR(changed.difference.interval.low, .01, 1e-12);
-    EXPECT_DOUBLE_EQ(changed.difference.p, 2 / 4096.0);
-    EXPECT_DOUBLE_EQ(changed.p_adjusted, 4 / 4096.0);
-    EXPECT_DOUBLE_EQ(both.differences[1].difference.p, 1);
-    ASSERT_EQ(both.only_first.size(), 1U);
-    EXPECT_EQ(both.only_first[0].lines, 1);
-    ASSERT_EQ(both.only_second.size(), 1U);
-    EXPECT_EQ(both.only_second[0].method, "lrp");
-    EXPECT_EQ(both.only_second[0].lines, 5);
-    EXPECT_TRUE(both.warnings.empty());
-    for (auto& line : second) line.target += 1;
-    EXPECT_EQ(compare_runs(first, second).warnings.size(), 1U);
-    EXPECT_TRUE(compare_runs(first, {}).differences.empty());
+  auto first = bench_lines("gradient", .4, 12, 1);
+  append(first, bench_lines("random", .6, 12, 2));
+  auto second = first;
+  for (auto& line : second) {
+    if (line.method == "gradient") line.measurement.values["area"] += .01;
+  }
+  std::reverse(second.begin(), second.end());
+  append(second, bench_lines("lrp", .2, 5, 3));
+  first.push_back(testing::bench_line(99, "random", .5));
+  const RunComparison both = compare_runs(first, second);
+  EXPECT_EQ(both.shared, 24);
+  EXPECT_EQ(both.equal, 12);
+  ASSERT_EQ(both.differences.size(), 2U);
+  const RunDifference& changed = both.differences[0];
+  EXPECT_EQ(changed.method, "gradient");
+  EXPECT_EQ(changed.cases, 12);
+  EXPECT_NEAR(changed.difference.value, .01, 1e-12) << "second minus first";
+  EXPECT_NEAR(changed.second - changed.first, .01, 1e-12);
+  EXPECT_NEAR(changed.difference.interval.low, .01, 1e-12);
+  EXPECT_DOUBLE_EQ(changed.difference.p, 2 / 4096.0);
+  EXPECT_DOUBLE_EQ(changed.p_adjusted, 4 / 4096.0);
+  EXPECT_DOUBLE_EQ(both.differences[1].difference.p, 1);
+  ASSERT_EQ(both.only_first.size(), 1U);
+  EXPECT_EQ(both.only_first[0].lines, 1);
+  ASSERT_EQ(both.only_second.size(), 1U);
+  EXPECT_EQ(both.only_second[0].method, "lrp");
+  EXPECT_EQ(both.only_second[0].lines, 5);
+  EXPECT_TRUE(both.warnings.empty());
+  for (auto& line : second) line.target += 1;
+  EXPECT_EQ(compare_runs(first, second).warnings.size(), 1U);
+  EXPECT_TRUE(compare_runs(first, {}).differences.empty());
 }
 
 }  // namespace
