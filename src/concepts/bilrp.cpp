@@ -180,7 +180,7 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
   const SimilarityModel similarity(model, options);
   SimilarityInput inputs[] = {{similarity, x1, "the first input"},
                               {similarity, x2, "the second input"}};
-  auto& [a, b] = inputs;
+  SimilarityInput &a = inputs[0], &b = inputs[1];
   if (a.dimension() != b.dimension()) refuse_lengths(similarity, a.dimension(), b.dimension());
   refuse_large_joint(options, a.grid(), b.grid());
   PairExplanation out;

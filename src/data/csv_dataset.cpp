@@ -202,13 +202,13 @@ class CsvDataset final : public ListedDataset {
       }
       if (!row.mask.empty()) {
         const std::string path = path_inside(images_, row.mask);
-        object.mask = in_context(
-            [&] { return place_of(row); },
-            [&] {
-              const Tensor indices = palette_indices(read_limited(path, kMostPng), path);
-              expect_size("mask \"" + path + "\"", indices.size(0), indices.size(1), size);
-              return indices != 0;
-            });
+        object.mask =
+            in_context([&] { return place_of(row); },
+                       [&] {
+                         const Tensor mask = png_mask(read_limited(path, kMostPng), path);
+                         expect_size("mask \"" + path + "\"", mask.size(0), mask.size(1), size);
+                         return mask;
+                       });
       }
       if (outside && problems) {
         problems->push_back({.id = item.id,

@@ -119,9 +119,21 @@ LabelNames::LabelNames(const std::vector<std::string>& names) : names_(names) {
 }
 
 int LabelNames::find(std::string_view name) const {
+  // The same classes as VOC (and many copies of COCO) and as COCO itself spell them.
+  static const std::vector<std::pair<std::string, std::string>> kSpellings = {
+      {"aeroplane", "airplane"},   {"diningtable", "dining table"},
+      {"motorbike", "motorcycle"}, {"pottedplant", "potted plant"},
+      {"sofa", "couch"},           {"tvmonitor", "tv"}};
   const std::string wanted = canonical_name(name);
-  for (const Map* map : {&whole_, &first_part_}) {
-    if (const auto found = map->find(wanted); found != map->end()) return found->second;
+  std::vector<std::string> spellings = {wanted};
+  for (const auto& [one, other] : kSpellings) {
+    if (wanted == canonical_name(one)) spellings.push_back(canonical_name(other));
+    if (wanted == canonical_name(other)) spellings.push_back(canonical_name(one));
+  }
+  for (const auto& spelling : spellings) {
+    for (const Map* map : {&whole_, &first_part_}) {
+      if (const auto found = map->find(spelling); found != map->end()) return found->second;
+    }
   }
   return kUnknown;
 }

@@ -127,6 +127,18 @@ Tensor read_plane(hid_t data, std::size_t rank, hid_t type, at::ScalarType eleme
     fail(ErrorCode::BadInput, what, " is ", width, " x ", height, " pixels; legal: 1 to ",
          kMaxPixels);
   }
+  // HDF5 1.10 reads past the end of what a damaged file stores in less space than it promises.
+  const Handle stored(H5Dget_type(data), H5Tclose, what);
+  const H5T_class_t kind = H5Tget_class(stored);
+  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || H5Tget_size(stored) > 8) {
+    fail(ErrorCode::BadInput, what, " holds no numbers of at most 8 bytes");
+  }
+  const Handle list(H5Dget_create_plist(data), H5Pclose, what);
+  const hsize_t promised = (rank == 3 ? 3 : 1) * width * height * H5Tget_size(stored);
+  if (H5Pget_layout(list) != H5D_CHUNKED && H5Dget_storage_size(data) < promised) {
+    fail(ErrorCode::BadInput, what, " stores ", H5Dget_storage_size(data), " bytes of ", promised,
+         "; is the file damaged?");
+  }
   Tensor out = at::empty(std::vector<std::int64_t>(shape.begin(), shape.end()), element);
   if (H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data_ptr()) < 0) {
     fail(ErrorCode::BadInput, what, " cannot be read; is the file damaged?");

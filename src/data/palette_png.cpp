@@ -140,9 +140,8 @@ Tensor color_indices(std::string_view png, const std::string& name) {
   return out;
 }
 
-}  // namespace
-
-Tensor palette_indices(std::string_view png, const std::string& name) {
+/// The type of a PNG's pixels, once it is known to be a whole one that limn reads.
+int checked_color(std::string_view png, const std::string& name) {
   const PictureHeader header = read_picture_header(png);
   const auto bad = [&](const auto&... parts) {
     fail(ErrorCode::BadInput, "mask \"", name, "\" ", parts...);
@@ -154,18 +153,32 @@ Tensor palette_indices(std::string_view png, const std::string& name) {
   }
   if (!header.complete) bad("is truncated");
   const int depth = png[kDepthAt], color = png[kColorAt];
-  if (color == kRgb || color == kRgba) return color_indices(png, name);
-  if ((color != kGray && color != kIndexed) || depth > 8) {
+  const bool in_color = color == kRgb || color == kRgba;
+  if (!in_color && ((color != kGray && color != kIndexed) || depth > 8)) {
     bad("has ", depth, " bits and color type ", color, "; expected indices or 8-bit gray");
   }
+  return color;
+}
+
+}  // namespace
+
+Tensor palette_indices(std::string_view png, const std::string& name) {
+  const int color = checked_color(png, name);
+  if (color == kRgb || color == kRgba) return color_indices(png, name);
   Tensor indices;
   try {
-    indices = gray_indices(png, depth);
+    indices = gray_indices(png, png[kDepthAt]);
   } catch (const cv::Exception& error) {
-    bad("cannot be decoded: ", error.err);
+    fail(ErrorCode::BadInput, "mask \"", name, "\" cannot be decoded: ", error.err);
   }
-  if (!indices.defined()) bad("is damaged");
+  if (!indices.defined()) fail(ErrorCode::BadInput, "mask \"", name, "\" is damaged");
   return indices;
+}
+
+Tensor png_mask(std::string_view png, const std::string& name) {
+  const int color = checked_color(png, name);
+  if (color == kRgb || color == kRgba) return decode_picture(png, name).pixels.amax(2) != 0;
+  return palette_indices(png, name) != 0;
 }
 
 }  // namespace limn

@@ -21,4 +21,8 @@ std::vector<std::uint8_t> palette_png(const std::uint8_t* indices, int width, in
 /// damaged or truncated files, and more than kMaxPixels pixels.
 Tensor palette_indices(std::string_view png, const std::string& name);
 
+/// Where an indexed or gray PNG is not 0, or one in color not black: bool [H, W]. As
+/// `palette_indices`.
+Tensor png_mask(std::string_view png, const std::string& name);
+
 }  // namespace limn

@@ -183,9 +183,12 @@ TEST(Suite, ThoseThatComeWithLimnAreFound) {
         break;
       } catch (const Error& error) {
         missing = error.what();
-        const auto at = missing.find("--set ");
-        ASSERT_NE(at, std::string::npos) << missing;
-        variables[missing.substr(at + 6, missing.find('=', at) - at - 6)] = "/x";
+        const std::size_t known = variables.size();
+        for (auto at = missing.find("--set "); at != std::string::npos;
+             at = missing.find("--set ", at + 1)) {
+          variables.emplace(missing.substr(at + 6, missing.find('=', at) - at - 6), "/x");
+        }
+        ASSERT_GT(variables.size(), known) << missing;
       }
     }
     const Suite suite = parse_suite(one.text, one.name, variables);
