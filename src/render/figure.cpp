@@ -292,7 +292,8 @@ Tensor comparison_grid(const std::vector<std::string>& columns, const std::vecto
         page, box, bars[i], size,
         two_sided
             ? std::vector<std::pair<double, std::string>>{{0, "-scale"}, {.5, "0"}, {1, "+scale"}}
-            : std::vector<std::pair<double, std::string>>{{0, bars[i].low > 0 ? "lowest" : "0"}, {1, "scale"}});
+            : std::vector<std::pair<double, std::string>>{{0, bars[i].low > 0 ? "lowest" : "0"},
+                                                          {1, "scale"}});
   }
   return to_tensor(page);
 }

@@ -9,9 +9,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "golden/faithfulness_cases.h"
 #include "golden/bilrp_cases.h"
 #include "golden/concepts_cases.h"
+#include "golden/faithfulness_cases.h"
 #include "golden/golden_specs.h"
 #include "golden/localization_cases.h"
 #include "golden/masked_cases.h"
