@@ -19,7 +19,7 @@ TEST(Golden, ShippedCasesPass) { expect_all_pass(testing::test_data("golden"), 1
 
 TEST(Golden, SharedCasesPass) {
   LIMN_REQUIRE_SHARED("golden");
-  expect_all_pass(testing::shared("golden"), 180);
+  expect_all_pass(testing::shared("golden"), 394);
 }
 
 TEST(Golden, AWrongResultFails) {
