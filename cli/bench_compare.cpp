@@ -13,7 +13,7 @@
 namespace limn::cli {
 namespace {
 
-struct CompareCommand {
+struct CompareRunsCommand {
   std::string first, second;
   Resampling resampling;
   bool json = false;
@@ -73,7 +73,7 @@ std::map<std::string, std::string> names_of(const RunComparison& comparison,
   return names;
 }
 
-void print_text(const RunComparison& comparison, const CompareCommand& command) {
+void print_text(const RunComparison& comparison, const CompareRunsCommand& command) {
   const auto methods = names_of(comparison, &RunDifference::method, &RunRemainder::method);
   const auto metrics = names_of(comparison, &RunDifference::metric, &RunRemainder::metric);
   fmt::print("{} lines in both, {} of them with the same numbers\n", comparison.shared,
@@ -115,7 +115,7 @@ void print_text(const RunComparison& comparison, const CompareCommand& command) 
   remainder(command.second, comparison.only_second);
 }
 
-int compare(const CompareCommand& command) {
+int compare_runs_of(const CompareRunsCommand& command) {
   const auto first = lines_of(command.first), second = lines_of(command.second);
   const RunComparison comparison = compare_runs(first, second, command.resampling);
   if (command.json) {
@@ -129,7 +129,7 @@ int compare(const CompareCommand& command) {
 }  // namespace
 
 void add_bench_compare(CLI::App& bench, Action& action) {
-  const auto command = std::make_shared<CompareCommand>();
+  const auto command = std::make_shared<CompareRunsCommand>();
   CLI::App* sub = bench.add_subcommand(
       "compare", "Two runs on what both have measured: differences with intervals and tests");
   sub->add_option("A", command->first, "the folder of a run")->required();
@@ -145,7 +145,7 @@ void add_bench_compare(CLI::App& bench, Action& action) {
       "picture by picture, and is adjusted for all tests of the comparison (Holm).\n"
       "\n"
       "Example:\n  limn bench compare before after\n");
-  sub->callback([command, &action] { action = [command] { return compare(*command); }; });
+  sub->callback([command, &action] { action = [command] { return compare_runs_of(*command); }; });
 }
 
 }  // namespace limn::cli

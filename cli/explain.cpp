@@ -23,7 +23,6 @@ struct ExplainCommand {
   bool json = false, strict = false, force = false, html = false;
 };
 
-constexpr const char* kManifest = "manifest.json";
 constexpr const char* kReport = "report.html";
 
 /// ImageNet's labels are lists of synonyms; the first is enough for a summary.

@@ -34,8 +34,6 @@ struct PairCommand {
   bool first_order = false, force = false, json = false;
 };
 
-constexpr const char* kManifest = "manifest.json";
-
 /// What one of the two inputs leaves behind.
 struct SideFiles {
   std::string map, overlay, embedding;

@@ -7,6 +7,9 @@
 
 namespace limn::cli {
 
+/// What a run says about itself, beside its results.
+constexpr const char* kManifest = "manifest.json";
+
 /// Thrown where the user asked the program to stop.
 struct Interrupted {};
 void catch_interrupts();

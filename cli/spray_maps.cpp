@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/outbox.h"
 #include "image/file.h"
 #include "limn/error.h"
 #include "limn/npy.h"
@@ -15,7 +16,7 @@ namespace limn::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 /// Puts maps into their classes, or says why one cannot be used.
 class Collector {
@@ -97,7 +98,7 @@ void add_file(Collector& collector, const std::string& group, const std::string&
 }
 
 void add_manifest(Collector& collector, const std::string& folder, const std::string& text) {
-  const std::string path = (fs::path(folder) / "manifest.json").string();
+  const std::string path = (fs::path(folder) / kManifest).string();
   try {
     const Json results = Json::parse(text).at("results");
     std::set<std::string> methods;
@@ -137,7 +138,7 @@ SprayInput read_spray_maps(const std::string& folder, const SprayChoice& choice)
          "\"; give a folder of .npy maps, or a model and pictures");
   }
   Collector collector(choice);
-  const fs::path manifest = fs::path(folder) / "manifest.json";
+  const fs::path manifest = fs::path(folder) / kManifest;
   if (fs::exists(manifest)) {
     add_manifest(collector, folder, read_file(manifest.string()));
   } else {

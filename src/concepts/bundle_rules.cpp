@@ -14,7 +14,7 @@
 namespace limn {
 namespace {
 
-constexpr double kTiny = 1e-9;  // the authors' stabilizer
+constexpr double kStabilizer = 1e-9;  // the authors' stabilizer
 
 /// [S, shape of like] in memory as S of `like`.
 Tensor empty_bundle(const Tensor& like, std::int64_t seeds) {
@@ -111,7 +111,8 @@ Rule rectified_gamma_rule(double gamma) {
     Tensor& q = (*quotients)[step.id.index];
     if (!q.defined()) {
       const Tensor z =
-          view->apply(step.x(), parts.plus_gamma(gamma), parts.bias_plus_gamma(gamma)) + kTiny;
+          view->apply(step.x(), parts.plus_gamma(gamma), parts.bias_plus_gamma(gamma)) +
+          kStabilizer;
       q = z.reciprocal().masked_fill(step.out() <= 0, 0);
     }
     Tensor r = parts.pull_plus_gamma(r_out.front() * q, gamma);
@@ -141,17 +142,17 @@ RuleBook gamma_by_depth(const Graph& graph, ValueId output, const DepthOptions& 
     const bool rectified = options.follows_values &&
                            only_rectified(graph, node.outputs.front(), output) &&
                            facts.nonnegative(node.inputs.front());
-    (*rules)[n] = rectified ? rectified_gamma_rule(gamma) : gamma_rule(gamma, kTiny);
+    (*rules)[n] = rectified ? rectified_gamma_rule(gamma) : gamma_rule(gamma, kStabilizer);
   }
   CompositeOptions base = options.bounds;
-  base.stabilizer = kTiny;
+  base.stabilizer = kStabilizer;
   RuleBook book = lrp_base(base);
   book.convolutions({"gamma-by-depth",
                      [rules](const Step& step, const Tensors& r_out) {
                        return rules->at(step.id.index).apply(step, r_out);
                      }})
-      .linears(options.linear_gamma > 0 ? gamma_rule(options.linear_gamma, kTiny)
-                                        : epsilon_rule(kTiny))
+      .linears(options.linear_gamma > 0 ? gamma_rule(options.linear_gamma, kStabilizer)
+                                        : epsilon_rule(kStabilizer))
       .first_convolution(base.low.empty() || base.high.empty() ? picture_box_rule()
                                                                : zbox_rule(base.low, base.high));
   return book;

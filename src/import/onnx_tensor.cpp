@@ -34,7 +34,6 @@ enum Type : std::int64_t {
 };
 
 constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
-constexpr std::size_t kMostDimensions = 32;
 
 struct Header {
   std::string name;

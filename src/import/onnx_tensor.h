@@ -11,6 +11,8 @@
 
 namespace limn {
 
+constexpr std::size_t kMostDimensions = 32;  ///< of a tensor; more are a damaged file
+
 /// The files that hold external data, each mapped once; none may lie outside the model's folder.
 class ExternalData {
  public:

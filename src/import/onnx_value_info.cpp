@@ -6,8 +6,6 @@
 namespace limn {
 namespace {
 
-constexpr std::size_t kMostDimensions = 32;
-
 void read_shape(std::string_view bytes, ValueInfo& info) {
   Message message(bytes);
   while (message.next()) {

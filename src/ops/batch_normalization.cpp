@@ -6,8 +6,6 @@
 namespace limn {
 namespace {
 
-double epsilon_of(const Node& node) { return node.attributes.real("epsilon", 1e-5); }
-
 /// The weight is a, shaped [C, 1, ...].
 class BatchNormalizationView : public LinearView {
  public:

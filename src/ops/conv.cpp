@@ -7,10 +7,7 @@ namespace limn {
 namespace {
 
 Convolution convolution_of(const Node& node, const Tensor& x, const Tensor& w) {
-  if (w.dim() != x.dim() || x.dim() < 3 || x.dim() > 5) {
-    fail(ErrorCode::BadInput, "input ", x.sizes(), " and weight ", w.sizes(),
-         " are no convolution in 1, 2 or 3 dimensions");
-  }
+  check_ranks(x, w);
   const Window window = window_of(node, w.sizes().slice(2).vec(), spatial_sizes(x));
   Convolution convolution;
   convolution.stride = window.stride;

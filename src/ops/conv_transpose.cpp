@@ -35,11 +35,8 @@ void set_pads(const Node& node, const Sizes& full, const Sizes& spatial, Window&
   }
 }
 
-Convolution convolution_of(const Node& node, const Tensor& x, const Tensor& w) {
-  if (w.dim() != x.dim() || x.dim() < 3 || x.dim() > 5) {
-    fail(ErrorCode::BadInput, "input ", x.sizes(), " and weight ", w.sizes(),
-         " are no convolution in 1, 2 or 3 dimensions");
-  }
+Convolution transposed_convolution_of(const Node& node, const Tensor& x, const Tensor& w) {
+  check_ranks(x, w);
   const Sizes spatial = spatial_sizes(x);
   Window window = window_of(node, w.sizes().slice(2).vec(), spatial);
   const std::size_t rank = window.rank();
@@ -75,18 +72,19 @@ Convolution convolution_of(const Node& node, const Tensor& x, const Tensor& w) {
 }
 
 Tensors conv_transpose_forward(const Node& node, Inputs in) {
-  return {convolution_of(node, in[0], in[1]).forward(in[0], in[1], optional_input(in, 2))};
+  return {
+      transposed_convolution_of(node, in[0], in[1]).forward(in[0], in[1], optional_input(in, 2))};
 }
 
 std::unique_ptr<LinearView> conv_transpose_view(const Node& node, Inputs in,
                                                 std::span<const bool>) {
-  return std::make_unique<ConvolutionView>(convolution_of(node, in[0], in[1]), in[0], in[1],
-                                           optional_input(in, 2));
+  return std::make_unique<ConvolutionView>(transposed_convolution_of(node, in[0], in[1]), in[0],
+                                           in[1], optional_input(in, 2));
 }
 
 Tensors conv_transpose_vjp(const Node& node, Inputs in, Inputs, Inputs grad_out,
                            std::span<const bool> wanted) {
-  return convolution_vjp(convolution_of(node, in[0], in[1]), in, grad_out, wanted);
+  return convolution_vjp(transposed_convolution_of(node, in[0], in[1]), in, grad_out, wanted);
 }
 
 OpKind conv_transpose_kind(const Node&, std::span<const bool> constant) {

@@ -182,6 +182,13 @@ bool ConvolutionView::sees_each_place_once() const {
   return is_pointwise() && all(convolution_.stride, 1) && all(convolution_.padding, 0);
 }
 
+void check_ranks(const Tensor& x, const Tensor& w) {
+  if (w.dim() != x.dim() || x.dim() < 3 || x.dim() > 5) {
+    fail(ErrorCode::BadInput, "input ", x.sizes(), " and weight ", w.sizes(),
+         " are no convolution in 1, 2 or 3 dimensions");
+  }
+}
+
 Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,
                         std::span<const bool> wanted) {
   Tensors result(in.size());

@@ -22,6 +22,9 @@ struct Convolution {
                                      bool want_w) const;
 };
 
+/// Throws BadInput unless x and w belong to a convolution in 1, 2 or 3 dimensions.
+void check_ranks(const Tensor& x, const Tensor& w);
+
 /// Gradients of x, w and b.
 Tensors convolution_vjp(const Convolution& convolution, Inputs in, Inputs grad_out,
                         std::span<const bool> wanted);

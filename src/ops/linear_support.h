@@ -13,6 +13,9 @@ Tensor sum_to_sizes(const Tensor& tensor, at::IntArrayRef sizes);
 /// [C] as [C, 1, ...] against [N, C, ...] of `rank` dimensions; undefined stays so.
 Tensor channel_shaped(const Tensor& values, std::int64_t rank);
 
+/// The `epsilon` of a normalization.
+inline double epsilon_of(const Node& node) { return node.attributes.real("epsilon", 1e-5); }
+
 /// z = w * pool(x) + b with a scalar w, or one number per sample ([N]).
 class PoolView : public LinearView {
  public:

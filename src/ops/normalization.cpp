@@ -8,8 +8,6 @@
 namespace limn {
 namespace {
 
-double epsilon_of(const Node& node) { return node.attributes.real("epsilon", 1e-5); }
-
 /// Statistics over blocks of `block` neighboring numbers of x as it lies in memory order.
 class BlockNormView : public PoolView {
  public:

@@ -70,28 +70,28 @@ class ReduceView : public PoolView {
   double share_ = 1;
 };
 
-Tensors mean_forward(const Node& node, Inputs in) {
+Tensors reduce_mean_forward(const Node& node, Inputs in) {
   return reduced(node, in, true,
                  [](const Tensor& x, const Axes& axes, bool keep) { return x.mean(axes, keep); });
 }
-std::unique_ptr<LinearView> mean_view(const Node& node, Inputs in, std::span<const bool>) {
+std::unique_ptr<LinearView> reduce_mean_view(const Node& node, Inputs in, std::span<const bool>) {
   return std::make_unique<ReduceView>(node, in, true);
 }
 
-Tensors sum_forward(const Node& node, Inputs in) {
+Tensors reduce_sum_forward(const Node& node, Inputs in) {
   return reduced(node, in, false,
                  [](const Tensor& x, const Axes& axes, bool keep) { return x.sum(axes, keep); });
 }
-std::unique_ptr<LinearView> sum_view(const Node& node, Inputs in, std::span<const bool>) {
+std::unique_ptr<LinearView> reduce_sum_view(const Node& node, Inputs in, std::span<const bool>) {
   return std::make_unique<ReduceView>(node, in, false);
 }
 
-Tensors max_forward(const Node& node, Inputs in) {
+Tensors reduce_max_forward(const Node& node, Inputs in) {
   return reduced(node, in, false,
                  [](const Tensor& x, const Axes& axes, bool keep) { return x.amax(axes, keep); });
 }
 
-Tensors min_forward(const Node& node, Inputs in) {
+Tensors reduce_min_forward(const Node& node, Inputs in) {
   return reduced(node, in, false,
                  [](const Tensor& x, const Axes& axes, bool keep) { return x.amin(axes, keep); });
 }
@@ -138,23 +138,23 @@ Tensors sum_square_forward(const Node& node, Inputs in) {
 constinit const OpSpec op_ReduceMean{.name = "ReduceMean",
                                      .kind = OpKind::Linear,
                                      .help = "mean over axes",
-                                     .forward = mean_forward,
-                                     .linear_view = mean_view,
+                                     .forward = reduce_mean_forward,
+                                     .linear_view = reduce_mean_view,
                                      .vjp = pool_vjp};
 constinit const OpSpec op_ReduceSum{.name = "ReduceSum",
                                     .kind = OpKind::Linear,
                                     .help = "sum over axes",
-                                    .forward = sum_forward,
-                                    .linear_view = sum_view,
+                                    .forward = reduce_sum_forward,
+                                    .linear_view = reduce_sum_view,
                                     .vjp = pool_vjp};
 constinit const OpSpec op_ReduceMax{.name = "ReduceMax",
                                     .kind = OpKind::Select,
                                     .help = "largest value over axes",
-                                    .forward = max_forward};
+                                    .forward = reduce_max_forward};
 constinit const OpSpec op_ReduceMin{.name = "ReduceMin",
                                     .kind = OpKind::Select,
                                     .help = "smallest value over axes",
-                                    .forward = min_forward};
+                                    .forward = reduce_min_forward};
 constinit const OpSpec op_ReduceProd{.name = "ReduceProd",
                                      .kind = OpKind::Bilinear,
                                      .help = "product over axes",

@@ -136,8 +136,12 @@ class RulesFile {
 
 class CaseRun {
  public:
-  CaseRun(const fs::path& folder, const json& golden_case, const std::string& spec)
-      : folder_(folder), case_(golden_case), method_(make_method(spec)) {}
+  /// `display`: see Recipe.
+  CaseRun(const fs::path& folder, const json& golden_case, const std::string& spec,
+          const std::string& display)
+      : folder_(folder), case_(golden_case), method_(make_method(spec)) {
+    if (!display.empty()) display_ = make_method(display);
+  }
 
   /// Compares everything the case stores, in the given precision.
   double run(at::ScalarType dtype, std::string& reason) const {
@@ -159,7 +163,7 @@ class CaseRun {
     };
     options.noise = given("noise");
     options.baseline = given("baseline");
-    const Explanation result = explain(model, x, options);
+    const Explanation result = explain(*method_, model, x, options);
     std::vector<Comparison> all;
     for (const auto& [name, entry] : case_["expected"].items()) {
       const std::string key = exact ? "" : inner_name(name);
@@ -172,6 +176,11 @@ class CaseRun {
       if (exact) break;
       all.push_back({name, result.inner.at(name), read_npy((folder_ / file_of(file)).string())});
     }
+    if (display_ && !exact) {
+      const std::string file = file_of(case_["expected"].at("expected_display"));
+      all.push_back({"expected_display", explain(*display_, model, x, options).relevance,
+                     read_npy((folder_ / file).string())});
+    }
     // The sign of a singular vector is nobody's choice: maps of both signs are stored.
     if (case_["expected"].contains("expected_other_sign")) use_nearer_sign(all);
     if (all.empty()) reason += " nothing was compared;";
@@ -181,8 +190,8 @@ class CaseRun {
       const double largest = one.theirs.abs().max().item<double>();
       if (exact) tolerance = {.rtol = 0, .atol = 1e-6 * largest, .rel_l2 = -1};
       // The case's rule for atol, max(2e-6 of the maximum, five times the float32-float64
-      // difference), at the inner tensor's own scale and difference.
-      if (inner.contains(one.name)) {
+      // difference), at the tensor's own scale and difference.
+      if (inner.contains(one.name) || one.name == "expected_display") {
         const json measured = case_.value("measured", json::object());
         const double difference =
             measured.value("inner_rel_err", json::object()).value(one.name, 0.0);
@@ -207,7 +216,8 @@ class CaseRun {
     }
   }
 
-  Explanation explain(const Model& model, const Tensor& x, const ExplainOptions& options) const {
+  Explanation explain(const Method& method, const Model& model, const Tensor& x,
+                      const ExplainOptions& options) const {
     const json targets =
         case_.contains("targets") ? case_["targets"] : case_.value("target", json());
     if (targets.is_array() && case_.contains("target") && targets.size() > 1) {
@@ -216,8 +226,7 @@ class CaseRun {
       Tensors parts;
       for (std::size_t n = 0; n < targets.size(); ++n) {
         const auto i = static_cast<std::int64_t>(n);
-        whole =
-            method_->explain(model, x.slice(0, i, i + 1), Target::of_class(targets[n]), options);
+        whole = method.explain(model, x.slice(0, i, i + 1), Target::of_class(targets[n]), options);
         parts.push_back(whole.relevance);
       }
       whole.relevance = at::cat(parts);
@@ -226,12 +235,12 @@ class CaseRun {
     Target target;
     if (targets.is_number()) target = Target::of_class(targets);
     if (targets.is_array() && !targets.empty()) target = Target::of_class(targets[0]);
-    return method_->explain(model, x, target, options);
+    return method.explain(model, x, target, options);
   }
 
   fs::path folder_;
   const json& case_;
-  std::unique_ptr<Method> method_;
+  std::unique_ptr<Method> method_, display_;
 };
 
 /// All that a case stores of what is ours: files and plain values.
@@ -311,7 +320,7 @@ CaseResult run_case(const std::string& case_file) {
       return result;
     }
     const RulesFile rules(recipe.rules);
-    const CaseRun run(folder, golden_case, rules.with(recipe.spec));
+    const CaseRun run(folder, golden_case, rules.with(recipe.spec), recipe.display);
     // References that compute in double only are compared in double.
     const bool only_double = golden_case.value("dtype", "float32") == "float64";
     result.error = run.run(only_double ? at::kDouble : at::kFloat, result.reason);

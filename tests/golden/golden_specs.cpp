@@ -77,7 +77,7 @@ Recipe lrp_composite(const json& golden_case) {
       spec.add(bound, options["rules"][bound].dump());
     }
   }
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 Recipe lrp_wjnam(const json& golden_case) {
@@ -90,7 +90,7 @@ Recipe lrp_wjnam(const json& golden_case) {
   if (options.contains("first_conv_rule")) {
     spec.add("first-conv", options["first_conv_rule"].get<bool>() ? "yes" : "no");
   }
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 Recipe lrp_toolbox(const json& golden_case) {
@@ -99,7 +99,7 @@ Recipe lrp_toolbox(const json& golden_case) {
   spec.add("flavor", "toolbox").add("rule", options["rule"]).add("seed", seed_of(golden_case));
   if (options.contains("alpha")) spec.add("alpha", options["alpha"].dump());
   if (options.contains("epsilon")) spec.add("epsilon", options["epsilon"].dump());
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 /// TorchRay's, or Zennit's where the case names a composite.
@@ -109,22 +109,23 @@ Recipe excitation(const std::string& name, const json& golden_case) {
   spec.add("flavor", options.contains("composite") ? "zennit" : "torchray");
   if (options.contains("saliency_layer")) spec.quoted("layer", options["saliency_layer"]);
   if (options.contains("contrast_layer")) spec.quoted("contrast-layer", options["contrast_layer"]);
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
-/// Gu's cases store the difference before its negative part is dropped.
+/// Gu's cases store the difference, and what is shown of it.
 Recipe clrp_gu(const json& golden_case) {
   SpecText spec("clrp");
-  spec.add("flavor", "gu").add("clamp", "false");
+  spec.add("flavor", "gu");
   const json& options = golden_case["options"];
   if (options.contains("type")) spec.add("type", options["type"]);
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  const std::string shown = spec.text();
+  return {.spec = spec.add("clamp", "false").text(), .rules = "", .display = shown};
 }
 
 Recipe contrastive_wjnam(const std::string& name, const json& golden_case) {
   SpecText spec(name);
   spec.add("flavor", "wjnam").add("alpha", golden_case["options"].value("alpha", json(1)).dump());
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 /// [width, height] of the TorchRay cases as our [height,width].
@@ -146,7 +147,7 @@ Recipe pixel_method(const std::string& name, const json& golden_case) {
   if (options.value("smooth", 0.0) > 0) spec.add("smooth", options["smooth"].dump());
   const json layer = golden_case.value("layer", json());
   if (layer.is_string() && layer != "input") spec.quoted("layer", layer);
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 /// CAM methods whose results are pytorch-grad-cam's, TorchRay's or fullgrad-saliency's.
@@ -163,7 +164,7 @@ Recipe cam_method(const std::string& name, const json& golden_case) {
   spec.add("layer", "[" + layers + "]");
   add_size(spec, options);
   if (options.value("smooth", 0.0) > 0) spec.add("smooth", options["smooth"].dump());
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 std::string list_of(const json& values) {
@@ -178,7 +179,7 @@ Recipe cameras(const json& golden_case) {
   spec.add("reference", "true").add("scales", list_of(options["resolutions"]));
   spec.add("skip", options["class"] == "given" ? "no" : "yes");
   spec.quoted("layer", golden_case["layer"]);
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 Recipe ucag(const json& golden_case) {
@@ -189,7 +190,7 @@ Recipe ucag(const json& golden_case) {
   spec.add("method", inner.text()).add("reference", "true");
   spec.add("patches", options["num_units"].dump()).add("crop", options["crop_size"].dump());
   spec.add("scale", options["alpha"].dump()).add("score", options["score"].dump());
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 /// RAP, RSP and Attribution Equilibrium as their authors' code computes them.
@@ -208,7 +209,7 @@ SpecText published(const std::string& name, const json& golden_case) {
 Recipe rap(const json& golden_case) {
   SpecText spec = published("rap", golden_case);
   if (golden_case["options"].value("variant", "") == "ucag") spec.add("variant", "ucag");
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 Recipe rsp(const json& golden_case) {
@@ -222,13 +223,13 @@ Recipe rsp(const json& golden_case) {
     }
     spec.add("hostile", "[" + hostile + "]");
   }
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 Recipe attribution_equilibrium(const json& golden_case) {
   SpecText spec = published("attribution-equilibrium", golden_case);
   spec.add("ratio", golden_case["options"]["ratio"].dump());
-  return {.spec = spec.text(), .rules = "", .channel_sum = false};
+  return {.spec = spec.text(), .rules = "", .display = ""};
 }
 
 }  // namespace

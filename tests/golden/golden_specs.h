@@ -9,8 +9,8 @@ namespace limn::golden {
 struct Recipe {
   std::string spec;   ///< empty where limn has no such method
   std::string rules;  ///< text of a rules file; the spec gets its path
-  /// The expected array is the channel sum of the method's result.
-  bool channel_sum = false;
+  /// Yields what the case stores as `expected_display`; empty where it stores none.
+  std::string display;
 };
 
 /// Fields that select behavior decide; ids never do.

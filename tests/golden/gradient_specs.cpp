@@ -12,9 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-Recipe recipe_of(std::string spec) {
-  return {.spec = std::move(spec), .rules = "", .channel_sum = false};
-}
+Recipe recipe_of(std::string spec) { return {.spec = std::move(spec), .rules = "", .display = ""}; }
 
 /// A baseline in a file reaches the method as a tensor.
 Recipe integrated_gradients(const json& options) {
