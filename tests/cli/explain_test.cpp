@@ -1,6 +1,4 @@
 // `limn explain` as a process: what it writes, prints and returns.
-#include <sys/resource.h>
-
 #include <map>
 #include <nlohmann/json.hpp>
 #include <opencv2/imgcodecs.hpp>
@@ -88,30 +86,6 @@ TEST_F(ExplainTest, TensorsAreUsedAsTheyAre) {
     EXPECT_LT((read_npy(out() + "/x-1-gradient-top1.npy") - expected).abs().max().item<double>(),
               1e-5 * expected.abs().max().item<double>());
   }
-}
-
-/// Peak memory of all processes that this one has waited for.
-double megabytes_of_children() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-TEST_F(ExplainTest, AFolderOfTensorsIsReadOneByOne) {
-  Draft draft = small_model();
-  draft.inputs[0].shape = {-1, 3, -1, -1};
-  draft.inputs[0].dim_names = {"N", "", "H", "W"};
-  write_onnx(draft, model());
-  std::filesystem::create_directory(folder_ / "tensors");
-  const Tensor x = at::rand({1, 3, 1024, 1024});
-  const auto name = [&](int i) { return folder_ / ("tensors/" + std::to_string(i) + ".npy"); };
-  for (int i = 0; i < 12; ++i) write_npy(name(i), x);
-  ASSERT_EQ(explain(name(0), {"-m", "gradient"}).code, 0);
-  const double one = megabytes_of_children();
-  const auto result = explain(folder_ / "tensors", {"-m", "gradient", "--force"});
-  ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_EQ(files().size(), 12u * 3 + 1);
-  EXPECT_LT(megabytes_of_children() - one, 60) << "the twelve tensors have 150 MB";
 }
 
 TEST_F(ExplainTest, OneManifestRedoesTheRun) {
