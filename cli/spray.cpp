@@ -35,6 +35,7 @@ struct SprayCommand {
   std::string folder = "limn-spray";
   bool force = false;
   bool explains = false;  ///< -m or -t is given
+  bool of_data = false;   ///< --classes or --limit is given
 };
 
 /// Where a mean map lies: the area that holds half of its strength, and that half's center.
@@ -78,10 +79,12 @@ Tensor narrowed(const Tensor& pixels) {
 }
 
 /// The overlay where the picture can still be read, else the map alone.
-Tensor example_picture(const SprayMap& map, const LoadedModel* loaded) {
+Tensor example_picture(const SprayMap& map, const LoadedModel* loaded, const Dataset* data) {
   Tensor picture;
   try {
-    if (loaded) {
+    if (data) {
+      picture = data->read(map.item).picture.pixels;
+    } else if (loaded) {
       picture = InputLoader(loaded->model).load(map.input).picture;
     } else if (!map.input.path.empty() && !map.input.is_tensor) {
       picture = read_picture(map.input.path).pixels;
@@ -148,7 +151,13 @@ Json group_json(const SprayGroup& group, const std::vector<Spot>& spots) {
           {"eigenvectors", points_of(a.layout)}};
 }
 
-Found analyzed(const SprayCommand& command, const SprayClass& maps, const LoadedModel* loaded) {
+/// What the maps were made from; null where they were made before.
+struct Source {
+  std::optional<LoadedModel> loaded = {};
+  std::unique_ptr<Dataset> data = {};
+};
+
+Found analyzed(const SprayCommand& command, const SprayClass& maps, const Source& source) {
   const SprayOptions& options = command.choice.options;
   Found found{.group = {.name = maps.name, .maps = {}}};
   SprayGroup& group = found.group;
@@ -170,7 +179,8 @@ Found analyzed(const SprayCommand& command, const SprayClass& maps, const Loaded
     for (const auto i : cluster.members) {
       if (static_cast<std::int64_t>(examples.size()) >= command.examples) break;
       const SprayMap& map = maps.maps[static_cast<std::size_t>(i)];
-      examples.push_back({map.name, example_picture(map, loaded)});
+      examples.push_back({map.name, example_picture(map, source.loaded ? &*source.loaded : nullptr,
+                                                    source.data.get())});
     }
   }
   group.words = findings(group, found.spots);
@@ -224,42 +234,60 @@ void print(const std::vector<Found>& all, const std::vector<LeftOut>& left_out) 
   for (const auto& one : all) fmt::print("\n{}: {}\n", one.group.name, one.group.words.front());
 }
 
-/// Reads or makes the maps; `loaded` gets the model where there is one.
-SprayInput collected(const SprayCommand& command, std::optional<LoadedModel>& loaded) {
+/// The data set where the inputs are one.
+std::unique_ptr<Dataset> data_of(const SprayCommand& command) {
+  const auto& inputs = command.inputs;
+  const bool named = std::any_of(inputs.begin(), inputs.end(), names_dataset);
+  if (named && inputs.size() > 1) {
+    fail(ErrorCode::InvalidArgument, "a data set stands alone; give one, or pictures and folders");
+  }
+  if (!named && command.of_data) {
+    fail(ErrorCode::InvalidArgument, "--classes and --limit belong to a data set, such as ",
+         "\"coco(instances.json)\" (`limn list datasets`)");
+  }
+  return named ? make_dataset(inputs[0]) : nullptr;
+}
+
+/// Reads or makes the maps; `source` gets model and data set where there are such.
+SprayInput collected(const SprayCommand& command, Source& source) {
   const std::string& path = command.model.path;
   const bool folder = fs::is_directory(path);
-  if (folder && (!command.inputs.empty() || command.explains)) {
+  if (folder && (!command.inputs.empty() || command.explains || command.of_data)) {
     fail(ErrorCode::InvalidArgument, "\"", path,
-         "\" is a folder of maps that are made already; give no pictures, -m or -t with it, or "
-         "name a model");
+         "\" is a folder of maps that are made already; give no pictures, -m, -t, --classes or "
+         "--limit with it, or name a model");
   }
   if (!folder && command.inputs.empty()) {
     fail(fs::exists(path) ? ErrorCode::InvalidArgument : ErrorCode::NotFound, "\"", path,
-         "\" is not a folder of maps; give one, or a model and pictures");
+         "\" is not a folder of maps; give one, or a model and pictures or a data set");
   }
   if (folder) {
     set_threads(command.model.threads);
     return usable(read_spray_maps(path, command.choice), command.choice.options);
   }
-  const auto pictures = list_inputs(command.inputs);
-  loaded.emplace(load(command.model));
-  return usable(make_spray_maps(*loaded, pictures, command.settings, command.choice),
+  source.data = data_of(command);
+  const auto pictures = source.data ? std::vector<Input>() : list_inputs(command.inputs);
+  const LoadedModel& loaded = source.loaded.emplace(load(command.model));
+  return usable(source.data
+                    ? make_spray_maps(loaded, *source.data, command.settings, command.choice)
+                    : make_spray_maps(loaded, pictures, command.settings, command.choice),
                 command.choice.options);
 }
 
 int spray(const SprayCommand& command) {
   Outbox outbox(command.folder, command.force);
   outbox.prepare({kPage, kData});
-  std::optional<LoadedModel> loaded;
-  const SprayInput input = collected(command, loaded);
+  Source source;
+  const SprayInput input = collected(command, source);
   Json data = {{"schema", "limn.spray/1"}, {"command", command_line()},
                {"version", kVersion},      {"options", options_json(command.choice.options)},
                {"classes", Json::array()}, {"left_out", Json::array()}};
+  if (source.data) data["data"] = source.data->spec().text();
   std::vector<Found> all;
   Progress progress("groups", static_cast<double>(input.classes.size()));
   for (const auto& maps : input.classes) {
-    all.push_back(in_context([&] { return maps.name; },
-                             [&] { return analyzed(command, maps, loaded ? &*loaded : nullptr); }));
+    all.push_back(
+        in_context([&] { return maps.name; }, [&] { return analyzed(command, maps, source); }));
     progress.at(static_cast<double>(all.size()));
   }
   progress.clear();
@@ -313,6 +341,13 @@ void add_analysis_options(CLI::App& sub, SprayCommand& command) {
                "only pictures in which the model sees the class: the likeliest one, or over 50 % "
                "on\nmulti-label models")
       ->group(group);
+  sub.add_option("--classes", command.choice.classes,
+                 "a class map from the model's classes to the data set's; default: by name")
+      ->type_name("FILE")
+      ->group("Data sets");
+  sub.add_option("--limit", command.choice.limit, "of a data set the first pictures; default: all")
+      ->check(CLI::Range(1, 1 << 30))
+      ->group("Data sets");
 }
 
 }  // namespace
@@ -324,7 +359,8 @@ void add_spray(CLI::App& app, Action& action) {
   add_model_options(*sub, command->model);
   sub->get_option("MODEL")->description("a folder of .npy maps, or the ONNX file of a model");
   sub->add_option("PICTURES", command->inputs,
-                  "with a model: pictures, folders of them, or .npy tensors");
+                  "with a model: pictures, folders of them, .npy tensors; or a data set:\n"
+                  "\"shapes(n=200)\", \"coco(FILE)\", \"imagenet(FOLDER)\" (`limn list datasets`)");
   add_explain_settings(*sub, command->settings);
   add_analysis_options(*sub, *command);
   sub->add_option("--examples", command->examples, "pictures of each cluster in the page")
@@ -341,14 +377,20 @@ void add_spray(CLI::App& app, Action& action) {
   sub->footer(
       "Writes spray.html (layouts, eigenvalues, mean map and examples of each cluster) and\n"
       "spray.json. A class needs at least two maps more than --neighbors. In a folder that\n"
-      "`limn explain` wrote, maps are taken class by class as its manifest.json names them.\n"
+      "`limn explain` wrote, maps are taken class by class as its manifest.json names them. Of a\n"
+      "data set each class that a picture holds and the model knows is explained, unless -t says\n"
+      "otherwise; where it has no labels, or others than the model, the likeliest class.\n"
       "\n"
       "Examples:\n"
       "  limn spray model.onnx photos/ -m lrp -t class:horse --predicted -o out\n"
+      "  limn spray model.onnx \"shapes(n=200, seed=3)\" -m lrp\n"
+      "  limn spray model.onnx \"coco(instances.json, images=val2017)\" --classes map.json\n"
       "  limn explain model.onnx photos/ -t class:horse -o maps && limn spray maps\n");
   sub->callback([command, sub, &action] {
     command->choice.any_size = sub->count("--side") > 0;
     command->explains = sub->count("--method") + sub->count("--target") > 0;
+    command->of_data = sub->count("--classes") + sub->count("--limit") > 0;
+    command->choice.target_given = sub->count("--target") > 0;
     action = [command] { return spray(*command); };
   });
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cli/outbox.h"
+#include "cli/spray_collector.h"
 #include "image/file.h"
 #include "limn/error.h"
 #include "limn/npy.h"
@@ -17,58 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// Puts maps into their classes, or says why one cannot be used.
-class Collector {
- public:
-  explicit Collector(const SprayChoice& choice) : choice_(choice) {}
-
-  void add(const std::string& name, const Tensor& map, SprayMap about) {
-    if (!map.isfinite().all().item<bool>()) return refuse(about.name, "holds NaN or infinity");
-    if (map.min().equal(map.max())) return refuse(about.name, "is constant: it shows no place");
-    const auto size = map.sizes().vec();
-    if (size_.empty()) size_ = size;
-    if (size != size_ && !choice_.any_size) {
-      fail(ErrorCode::BadInput, "map \"", about.name, "\" is ", size[0], " x ", size[1],
-           ", the one before ", size_[0], " x ", size_[1],
-           "; give --side 20 to bring all to 20 x 20 cells");
-    }
-    about.row = in_context([&] { return "map \"" + about.name + "\""; },
-                           [&] { return spray_features(map.unsqueeze(0), choice_.options)[0]; });
-    about.small = thumbnail(map);
-    class_of(name).maps.push_back(std::move(about));
-  }
-  /// Throws, or takes a note with --skip-bad.
-  void refuse(const std::string& name, const std::string& why) {
-    if (!choice_.skip_bad) {
-      fail(ErrorCode::BadInput, "map \"", name, "\" ", why,
-           "; give --skip-bad to leave such maps out");
-    }
-    out_.left_out.push_back({name, why});
-  }
-  void leave_out(const std::string& name, const std::string& why) {
-    out_.left_out.push_back({name, why});
-  }
-  SprayInput take() { return std::move(out_); }
-
- private:
-  static Tensor thumbnail(const Tensor& map) {
-    const std::int64_t height = std::min(map.size(0), kThumbnail);
-    const std::int64_t width = std::min(map.size(1), kThumbnail);
-    return at::adaptive_avg_pool2d(map.to(at::kFloat).unsqueeze(0), {height, width})[0];
-  }
-  SprayClass& class_of(const std::string& name) {
-    for (auto& one : out_.classes) {
-      if (one.name == name) return one;
-    }
-    out_.classes.push_back({name, {}});
-    return out_.classes.back();
-  }
-
-  const SprayChoice& choice_;
-  std::vector<std::int64_t> size_;
-  SprayInput out_;
-};
 
 /// All maps of a file as [n, h, w].
 Tensor maps_of(const std::string& path) {
@@ -82,7 +31,7 @@ Tensor maps_of(const std::string& path) {
   return maps;
 }
 
-void add_file(Collector& collector, const std::string& group, const std::string& path,
+void add_file(SprayCollector& collector, const std::string& group, const std::string& path,
               const std::string& name, const SprayMap& about) {
   Tensor maps;
   try {
@@ -97,7 +46,7 @@ void add_file(Collector& collector, const std::string& group, const std::string&
   }
 }
 
-void add_manifest(Collector& collector, const std::string& folder, const std::string& text) {
+void add_manifest(SprayCollector& collector, const std::string& folder, const std::string& text) {
   const std::string path = (fs::path(folder) / kManifest).string();
   try {
     const Json results = Json::parse(text).at("results");
@@ -137,7 +86,7 @@ SprayInput read_spray_maps(const std::string& folder, const SprayChoice& choice)
     fail(ErrorCode::NotFound, "no folder \"", folder,
          "\"; give a folder of .npy maps, or a model and pictures");
   }
-  Collector collector(choice);
+  SprayCollector collector(choice);
   const fs::path manifest = fs::path(folder) / kManifest;
   if (fs::exists(manifest)) {
     add_manifest(collector, folder, read_file(manifest.string()));
@@ -170,7 +119,7 @@ SprayInput make_spray_maps(const LoadedModel& loaded, const std::vector<Input>& 
          "-t once each");
   }
   const ScoreKind score = score_of(loaded, settings);
-  Collector collector(choice);
+  SprayCollector collector(choice);
   explain_all(loaded, inputs, methods, targets, settings, [&](Outcome&& outcome) {
     const Input& input = inputs[outcome.input];
     SprayMap about;

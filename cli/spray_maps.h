@@ -1,10 +1,12 @@
-// The maps of a spectral analysis: a folder of .npy files, or what a method makes of pictures.
+// The maps of a spectral analysis: a folder of .npy files, or what a method makes of pictures or of
+// a data set.
 #pragma once
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/explaining.h"
+#include "limn/dataset.h"
 #include "limn/spray.h"
 
 namespace limn::cli {
@@ -15,6 +17,7 @@ struct SprayMap {
   Tensor row;                        ///< of spray_features
   Tensor small;                      ///< [h, w], at most kThumbnail a side
   Input input;                       ///< the picture; its path is empty where nothing is known
+  std::int64_t item = -1;            ///< of the data set, where there is one
   std::optional<Geometry> geometry;  ///< of `small`; absent where it lies over the whole picture
 };
 constexpr std::int64_t kThumbnail = 64;
@@ -40,6 +43,10 @@ struct SprayChoice {
   bool any_size = false;   ///< maps may differ in size
   bool skip_bad = false;   ///< constant and unreadable maps are left out instead of refused
   bool predicted = false;  ///< only pictures in which the model sees the class
+  bool target_given = false;
+  // Of data sets:
+  std::string classes;     ///< a class map; empty: classes are linked by name
+  std::int64_t limit = 0;  ///< the first pictures; 0: all
 };
 
 /// Every .npy file of a folder: [h, w], [n, h, w] or [n, C, h, w]. Where `limn explain` left its
@@ -49,5 +56,14 @@ SprayInput read_spray_maps(const std::string& folder, const SprayChoice& choice)
 /// left.
 SprayInput make_spray_maps(const LoadedModel& loaded, const std::vector<Input>& inputs,
                            const ExplainSettings& settings, const SprayChoice& choice);
+/// The maps of a data set: without -t of each class that a picture holds and the model knows, named
+/// as the data set names it; where none of its classes is the model's, and with -t top1, of the
+/// likeliest class; with -t class:X of that one, in pictures that hold it. Throws as
+/// Dataset::read, Method::explain and link_classes do; NotFound where no map is left.
+SprayInput make_spray_maps(const LoadedModel& loaded, const Dataset& data,
+                           const ExplainSettings& settings, const SprayChoice& choice);
+/// Whether an argument is the spec of a data set: `shapes(n=200)`. What exists as a file or folder
+/// is none.
+bool names_dataset(const std::string& text);
 
 }  // namespace limn::cli

@@ -1,5 +1,6 @@
 # The benchmark suites as a list of C strings: {"name", R"suite(text)suite"}, in the order below.
-set(limn_suites demo sanity region-insertion ucag-tables rsp-table wsss)
+set(limn_suites demo sanity region-insertion ucag-tables rsp-table wsss coco-imagenet
+    coco-labels)
 set(limn_suites_list "")
 foreach(name ${limn_suites})
   set(file ${CMAKE_SOURCE_DIR}/src/evaluation/suites/${name}.suite)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "evaluation/report_words.h"
 #include "evaluation/table_builder.h"
 #include "limn/tables.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr const char* kHead =
     "model,data,protocol,cases,method,control,metric,column,better,source,value,low,high,count,"
-    "pictures,skipped,best,p_best,beats_controls,reason";
+    "pictures,skipped,best,p_best,beats_controls,reason,verdict";
 
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -57,12 +58,13 @@ std::string report_csv(const BenchReport& report) {
                     {"measured", number(cell.estimate.value), number(cell.estimate.interval.low),
                      number(cell.estimate.interval.high), fmt::format("{}", cell.cases),
                      fmt::format("{}", cell.pictures), fmt::format("{}", cell.skipped),
-                     cell.best ? "yes" : "no", number(cell.p_best), beats, cell.reason});
+                     cell.best ? "yes" : "no", number(cell.p_best), beats, cell.reason,
+                     verdict_words(cell, column)});
         out += join(ours);
         for (const auto& [value, source] : cell.theirs) {
           std::vector<std::string> theirs = start;
           theirs.insert(theirs.end(), {"published: " + report.sources[source], number(value), "",
-                                       "", "", "", "", "", "", "", ""});
+                                       "", "", "", "", "", "", "", "", ""});
           out += join(theirs);
         }
       }

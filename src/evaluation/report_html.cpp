@@ -7,6 +7,8 @@
 #include <map>
 
 #include "evaluation/report_words.h"
+#include "limn/error.h"
+#include "limn/image.h"
 #include "limn/version.h"
 #include "render/html_parts.h"
 
@@ -14,6 +16,7 @@ namespace limn {
 namespace {
 
 using render::escaped;
+using render::jpeg_url;
 using render::png_url;
 using render::replace;
 
@@ -21,6 +24,9 @@ constexpr std::string_view kPage =
 #include "evaluation/report_page.inc"
     ;
 constexpr double kBarWidth = 96, kBarHeight = 9;
+/// Of an example: the grid shows it at 150 to 200 pixels.
+constexpr std::int64_t kExampleWidth = 240;
+constexpr int kExampleQuality = 80;
 
 std::string element(const char* tag, const std::string& text, const char* kind = "") {
   const std::string attribute = *kind ? fmt::format(" class=\"{}\"", kind) : "";
@@ -83,7 +89,8 @@ std::string hint(const TableCell& cell) {
   return text;
 }
 
-std::string cell_html(const TableCell& cell, const MetricColumn& column, const Interval& span) {
+std::string cell_html(const TableCell& cell, const TableColumn& of, const Interval& span) {
+  const MetricColumn& column = of.what;
   if (std::isnan(cell.estimate.value)) {
     return fmt::format("<td title=\"{0}\">–<span class=\"interval\">{0}</span></td>\n",
                        escaped(cell.reason));
@@ -95,6 +102,9 @@ std::string cell_html(const TableCell& cell, const MetricColumn& column, const I
   if (!marks.empty()) value += "<sup>" + marks + "</sup>";
   const std::string interval = interval_text(cell.estimate.interval, column);
   if (!interval.empty()) value += "<span class=\"interval\">" + interval + "</span>";
+  if (const std::string verdict = verdict_words(cell, of); !verdict.empty()) {
+    value += fmt::format("<span class=\"verdict {0}\">{0}</span>", verdict);
+  }
   value += bar(cell, span);
   for (const auto& [theirs, source] : cell.theirs) {
     value += fmt::format("<span class=\"theirs\">theirs {} ({})</span>",
@@ -129,7 +139,7 @@ std::string block_html(const Table& table, std::size_t first, std::size_t last) 
         fmt::format("<th title=\"{}\">{}{}</th>\n", escaped(row.method.spec),
                     escaped(row.method.name), row.method.control ? "<small>control</small>" : "");
     for (std::size_t column = first; column < last; ++column) {
-      cells += cell_html(row.cells[column], table.columns[column].what, span_of(table, column));
+      cells += cell_html(row.cells[column], table.columns[column], span_of(table, column));
     }
     const char* kind = !row.method.control ? "" : controls ? "control" : "control first-control";
     controls = controls || row.method.control;
@@ -159,6 +169,21 @@ std::string table_html(const Table& table, const RunFacts& run, std::size_t numb
   return out + warnings(table.warnings) + "</section>\n";
 }
 
+/// A page holds hundreds of maps: smaller, as JPEG, they take a tenth. What is no picture stays as
+/// it is.
+std::string small_url(const std::string& bytes) {
+  try {
+    Tensor pixels = decode_picture(bytes).pixels;
+    if (pixels.size(1) > kExampleWidth) {
+      const std::int64_t height = pixels.size(0) * kExampleWidth / pixels.size(1);
+      pixels = resize_picture(pixels, std::max<std::int64_t>(1, height), kExampleWidth);
+    }
+    return jpeg_url(encode_jpeg(pixels, kExampleQuality));
+  } catch (const Error&) {
+    return png_url(std::string_view(bytes));
+  }
+}
+
 /// A picture and the maps of it, side by side.
 std::string examples_html(const BenchReport& report) {
   if (report.run.examples.empty()) return "";
@@ -166,9 +191,13 @@ std::string examples_html(const BenchReport& report) {
   for (const auto& method : report.methods) names[method.spec] = method.name;
   const auto figure = [](const std::string& bytes, const std::string& caption) {
     return fmt::format("<figure><img src=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>\n",
-                       png_url(std::string_view(bytes)), escaped(caption), escaped(caption));
+                       small_url(bytes), escaped(caption), escaped(caption));
   };
-  std::string out = "<section id=\"examples\"><h2>Examples</h2>\n";
+  std::string out = "<section id=\"examples\"><h2>Examples</h2>\n" +
+                    element("p",
+                            "Made smaller for this page; examples/ beside it holds them as "
+                            "they are.",
+                            "small");
   for (const auto& example : report.run.examples) {
     std::string row = example.picture.empty() ? "" : figure(example.picture, "picture");
     for (const auto& map : example.maps) {
@@ -180,11 +209,17 @@ std::string examples_html(const BenchReport& report) {
   return out + "</section>\n";
 }
 
+/// Sixteen shades of each channel, black and white among them: lines and text look the same, and a
+/// PNG of them takes half the bytes.
+Tensor fewer_colors(const Tensor& pixels) {
+  return pixels.to(at::kFloat).div(17).round().mul(17).to(at::kByte);
+}
+
 std::string figures_html(const BenchReport& report) {
   std::string out;
   for (const auto& curve : report.curves) {
-    out += fmt::format("<figure><img src=\"{}\" alt=\"{}\">{}</figure>\n", png_url(curve.pixels),
-                       escaped(curve.title),
+    out += fmt::format("<figure><img src=\"{}\" alt=\"{}\">{}</figure>\n",
+                       png_url(fewer_colors(curve.pixels)), escaped(curve.title),
                        element("figcaption", escaped(curve.title + ". " + curve.words)));
   }
   if (!out.empty()) {

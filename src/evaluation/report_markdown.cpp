@@ -23,19 +23,23 @@ std::string plain(const std::string& text) {
   return out;
 }
 
-std::string cell_text(const TableCell& cell, const MetricColumn& column,
+std::string cell_text(const TableCell& cell, const TableColumn& of,
                       std::vector<std::string>& reasons) {
   if (std::isnan(cell.estimate.value)) {
     auto known = std::find(reasons.begin(), reasons.end(), cell.reason);
     if (known == reasons.end()) known = reasons.insert(known, cell.reason);
     return fmt::format("– ({})", static_cast<char>('a' + (known - reasons.begin()) % 26));
   }
+  const MetricColumn& column = of.what;
   std::string text = column_number(cell.estimate.value, column);
   if (cell.best) text = "**" + text + "**";
   if (cell.like_best) text += std::string(" ") + kLikeBest;
   if (!cell.not_above.empty()) text += std::string(" ") + kNotAbove;
   const std::string interval = interval_text(cell.estimate.interval, column);
   if (!interval.empty()) text += " \\" + interval.substr(0, interval.size() - 1) + "\\]";
+  if (const std::string verdict = verdict_words(cell, of); !verdict.empty()) {
+    text += ", " + verdict;
+  }
   for (const auto& [value, source] : cell.theirs) {
     text += fmt::format(", theirs {} ({})", column_number(value, column), source + 1);
   }
@@ -55,7 +59,7 @@ std::string block_text(const Table& table, std::size_t first, std::size_t last,
   for (const auto& row : table.rows) {
     out += fmt::format("| {}{} |", plain(row.method.name), row.method.control ? " (control)" : "");
     for (std::size_t column = first; column < last; ++column) {
-      out += " " + cell_text(row.cells[column], table.columns[column].what, reasons) + " |";
+      out += " " + cell_text(row.cells[column], table.columns[column], reasons) + " |";
     }
     out += "\n";
   }

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "evaluation/table_builder.h"
+#include "limn/sanity.h"
 #include "limn/spec.h"
+#include "limn/spray.h"
 
 namespace limn {
 namespace {
@@ -79,6 +81,23 @@ std::string interval_text(const Interval& interval, const MetricColumn& column) 
   if (std::isnan(interval.low)) return "";
   return fmt::format("[{}, {}]", column_number(interval.low, column),
                      column_number(interval.high, column));
+}
+
+std::string verdict_words(const TableCell& cell, const TableColumn& column) {
+  if (std::isnan(cell.estimate.value)) return "";
+  const Spec spec = Spec::parse(column.metric);
+  // The bounds of the sanity check are those of |map|.
+  const bool with_signs =
+      std::any_of(spec.arguments.begin(), spec.arguments.end(), [](const Spec::Argument& argument) {
+        return argument.key == "abs" && argument.value.front().name == "false";
+      });
+  if (spec.name == "sanity" && column.what.name == "spearman" && !with_signs) {
+    return std::string(sanity_verdict(cell.estimate.value));
+  }
+  if (spec.name == "spray" && column.what.name == "largest") {
+    return std::string(spray_verdict(cell.estimate.value));
+  }
+  return "";
 }
 
 std::vector<std::string> reading_words(const BenchReport& report) {

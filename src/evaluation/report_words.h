@@ -22,6 +22,10 @@ std::string direction_words(Better better);
 std::string range_text(const MetricColumn& column);
 /// `[0.781, 0.842]`; empty where there is none.
 std::string interval_text(const Interval& interval, const MetricColumn& column);
+/// What a metric's own bounds say of a number, in words: `flagged`, `passed` or `unclear` of a
+/// sanity check after full randomization, `several strategies` or `one strategy` of spray's highest
+/// score. Empty for all other columns.
+std::string verdict_words(const TableCell& cell, const TableColumn& column);
 /// How to read a table: what intervals, bold, marks and tests are.
 std::vector<std::string> reading_words(const BenchReport& report);
 /// Warnings of the whole run.

@@ -13,13 +13,36 @@
 
 namespace limn {
 
-MapPoint largest_point(const Tensor& map) {
-  const Tensor plain = plain_map(map);
-  const auto* first = plain.data_ptr<double>();
-  const std::int64_t place = std::max_element(first, first + plain.numel()) - first;
-  return {.x = static_cast<double>(place % plain.size(1)),
-          .y = static_cast<double>(place / plain.size(1))};
+namespace {
+
+struct Peak {
+  MapPoint point;
+  bool constant = false;  ///< all values are equal: the map points nowhere
+};
+
+template <typename Value>
+std::int64_t first_of(const Tensor& map, double value) {
+  const auto* first = map.data_ptr<Value>();
+  return std::find(first, first + map.numel(), static_cast<Value>(value)) - first;
 }
+
+/// A pointing game costs next to nothing beside its map, so that maps are not widened first.
+Peak peak_of(const Tensor& map) {
+  const bool narrow = map.dim() == 2 && map.numel() > 0 && map.scalar_type() == at::kFloat;
+  const Tensor plain = narrow ? map.to(at::kCPU).contiguous() : plain_map(map);
+  const auto [least, most] = plain.aminmax();
+  const double low = least.item<double>(), high = most.item<double>();
+  // NaN goes through both; what is wrong is said there.
+  if (!std::isfinite(low) || !std::isfinite(high)) plain_map(map);
+  const std::int64_t place = narrow ? first_of<float>(plain, high) : first_of<double>(plain, high);
+  return {.point = {.x = static_cast<double>(place % plain.size(1)),
+                    .y = static_cast<double>(place / plain.size(1))},
+          .constant = low == high};
+}
+
+}  // namespace
+
+MapPoint largest_point(const Tensor& map) { return peak_of(map).point; }
 
 bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
   if (mask.dim() != 2) fail(ErrorCode::BadInput, "a mask is [h, w], not ", mask.sizes());
@@ -52,9 +75,8 @@ bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
 }
 
 bool map_hits(const Tensor& map, const Tensor& mask, double tolerance) {
-  const Tensor plain = plain_map(map);
-  const Tensor inside = plain_mask(mask, plain);
-  return !is_constant(plain) && point_hits(inside, largest_point(plain), tolerance);
+  const Peak peak = peak_of(map);
+  return !peak.constant && point_hits(plain_mask(mask, map), peak.point, tolerance);
 }
 
 namespace {
@@ -78,9 +100,9 @@ Measurement measure(const PointingOptions& o, const MetricCase& one) {
   if (!region.skipped.empty()) return {.skipped = region.skipped};
   const auto shorter = static_cast<double>(std::min(one.original.size(0), one.original.size(1)));
   const double tolerance = o.tolerance > 0 ? o.tolerance : o.tolerance_share * shorter;
-  const MapPoint point = largest_point(one.original);
-  const bool hit = map_hits(one.original, region.mask, tolerance);
-  return {.values = {{"hit", hit ? 1 : 0}, {"x", point.x}, {"y", point.y}}};
+  const Peak peak = peak_of(one.original);
+  const bool hit = !peak.constant && point_hits(region.mask, peak.point, tolerance);
+  return {.values = {{"hit", hit ? 1 : 0}, {"x", peak.point.x}, {"y", peak.point.y}}};
 }
 
 std::vector<double> summarize(const PointingOptions&, const std::vector<MetricRow>& rows) {

@@ -25,6 +25,8 @@ std::string base64(std::string_view bytes) {
 
 std::string png_url(std::string_view png) { return "data:image/png;base64," + base64(png); }
 
+std::string jpeg_url(std::string_view jpeg) { return "data:image/jpeg;base64," + base64(jpeg); }
+
 std::string png_url(const Tensor& pixels) { return png_url(std::string_view(encode_png(pixels))); }
 
 std::string escaped(std::string_view text) {

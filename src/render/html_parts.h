@@ -10,7 +10,8 @@ namespace limn::render {
 std::string base64(std::string_view bytes);
 /// A PNG as an address that holds the picture.
 std::string png_url(std::string_view png);
-/// The same of uint8 [h, w, 3 or 4].
+std::string jpeg_url(std::string_view jpeg);
+/// PNG of uint8 [h, w, 3 or 4].
 std::string png_url(const Tensor& pixels);
 /// Text as text, between tags and within quotes.
 std::string escaped(std::string_view text);

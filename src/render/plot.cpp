@@ -176,9 +176,15 @@ Tensor line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options)
   }
   std::sort(ends.begin(), ends.end());
   double lowest = -INFINITY;
-  for (const auto& [end, i] : ends) {
-    lowest = std::max(end + kText / 2, lowest + 2 * kText);
-    draw_text(image, lines[i].name, right + 12, lowest, kText, colors[i]);
+  for (auto& [place, i] : ends) place = lowest = std::max(place + kText / 2, lowest + 2 * kText);
+  // Where many end at the bottom, they move up again: none leaves the picture.
+  double highest = image.rows - kText;
+  for (auto end = ends.rbegin(); end != ends.rend(); ++end) {
+    end->first = std::min(end->first, highest);
+    highest = end->first - 2 * kText;
+  }
+  for (const auto& [place, i] : ends) {
+    draw_text(image, lines[i].name, right + 12, place, kText, colors[i]);
   }
   Tensor out = at::empty({image.rows, image.cols, 3}, at::kByte);
   image.copyTo(cv::Mat(image.rows, image.cols, CV_8UC3, out.data_ptr()));

@@ -140,8 +140,8 @@ TEST_F(BenchRun, ShardsAreMerged) {
 TEST_F(BenchRun, ListsAndPrintsSuites) {
   const auto list = limn({"bench", "run", "--list"});
   EXPECT_EQ(list.code, 0);
-  for (const std::string name :
-       {"demo", "sanity", "region-insertion", "ucag-tables", "rsp-table", "wsss"}) {
+  for (const std::string name : {"demo", "sanity", "region-insertion", "ucag-tables", "rsp-table",
+                                 "wsss", "coco-imagenet", "coco-labels"}) {
     EXPECT_NE(list.out.find(name + " "), std::string::npos) << list.out;
     const auto text = limn({"bench", "run", name, "--print"});
     EXPECT_EQ(text.code, 0);

@@ -118,6 +118,79 @@ TEST_F(SprayCommand, ExplainsPicturesByClass) {
   EXPECT_NE(none.err.find("the class is not predicted"), std::string::npos) << none.err;
 }
 
+TEST_F(SprayCommand, TakesADataSetByItsLabels) {
+  const auto write = [&](const std::string& kind, int count) {
+    std::filesystem::create_directories(folder_ / ("photos/" + kind));
+    for (int i = 0; i < count; ++i) {
+      write_text(folder_ / ("photos/" + kind + "/" + kind + std::to_string(i) + ".png"),
+                 encode_png((at::rand({24, 24, 3}) * 255).to(at::kByte)));
+    }
+  };
+  at::manual_seed(11);
+  write("cat", 7);
+  write("dog", 9);
+  write("stranger", 3);  // the model does not know it
+  const std::string photos = "imagenet(" + (folder_ / "photos") + ")";
+  const auto sizes = [&] {
+    std::map<std::string, std::size_t> out;
+    const Json found = data();
+    for (const auto& one : found["classes"]) out[one["name"]] = one["maps"].size();
+    return out;
+  };
+  const auto result = spray({model(), photos, "-m", "gradient", "--neighbors", "3"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(sizes(), (std::map<std::string, std::size_t>{{"cat", 7}, {"dog", 9}}));
+  EXPECT_NE(result.out.find("and 2 more (holds no class that the model knows)"), std::string::npos)
+      << result.out;
+  EXPECT_EQ(data()["data"].get<std::string>().rfind("imagenet(", 0), 0U);
+  EXPECT_NE(read_text(out() + "/spray.html").find("<img"), std::string::npos);
+  // The maps are those of the pictures themselves, explained for their label.
+  const auto again = spray({model(), folder_ / "photos/dog", "-m", "gradient", "-t", "class:dog",
+                            "--neighbors", "3", "--force"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  const Json plain = data()["classes"].at(0);
+  ASSERT_EQ(
+      spray({model(), photos, "-m", "gradient", "-t", "class:dog", "--neighbors", "3", "--force"})
+          .code,
+      0);
+  EXPECT_EQ(sizes(), (std::map<std::string, std::size_t>{{"dog", 9}}));
+  EXPECT_EQ(data()["classes"].at(0)["eigenvalues"], plain["eigenvalues"]);
+  EXPECT_EQ(data()["classes"].at(0)["cluster"], plain["cluster"]);
+  // Without labels that the model knows: what it sees in each picture.
+  ASSERT_EQ(
+      spray({model(), "shapes(n=20, seed=3)", "-m", "gradient", "--neighbors", "2", "--force"})
+          .code,
+      0);
+  std::size_t maps = 0;
+  const Json seen = data();
+  for (const auto& one : seen["classes"]) {
+    EXPECT_EQ(one["name"].get<std::string>().rfind("class:", 0), 0U) << one["name"];
+    maps += one["maps"].size();
+  }
+  // Classes with too few maps say how many they have.
+  for (const auto& one : seen["left_out"]) maps += std::stoul(one["why"].get<std::string>());
+  EXPECT_EQ(maps, 20U);
+  // A class map, and the first pictures alone.
+  write_text(folder_ / "map.json", R"({"dog": "circle", "cat": "circle"})");
+  const auto mapped =
+      spray({model(), "shapes(n=60, seed=3, max-shapes=6)", "-m", "gradient", "--classes",
+             folder_ / "map.json", "--neighbors", "2", "--limit", "30", "--force"});
+  ASSERT_EQ(mapped.code, 0) << mapped.err;
+  EXPECT_EQ(sizes().size(), 1U);
+  EXPECT_LE(sizes().at("circle"), 30U);
+}
+
+TEST_F(SprayCommand, RefusesDataSetsItCannotUse) {
+  expect_refused(spray({model(), "shape(n=20)"}), 3, "did you mean");
+  expect_refused(spray({model(), "shapes(n=none)"}), 2, "none");
+  expect_refused(spray({model(), "shapes(n=20)", picture()}), 2, "stands alone");
+  expect_refused(spray({model(), picture(), "--limit", "3"}), 2, "belong to a data set");
+  expect_refused(spray({model(), "shapes(n=20)", "-t", "margin:cat-dog"}), 2, "with a data set");
+  expect_refused(spray({model(), "shapes(n=20)", "-t", "top:2"}), 2, "one target");
+  expect_refused(spray({model(), "shapes(n=20)", "-t", "class:frog"}), 3, "frog");
+  expect_refused(spray({model(), "shapes(n=2)"}), 6, "no class has enough maps");
+}
+
 TEST_F(SprayCommand, RefusesWhatItCannotUse) {
   write_maps();
   expect_refused(spray({folder_ / "nowhere"}), 3, "is not a folder of maps");

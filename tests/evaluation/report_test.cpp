@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <sstream>
 
 #include "limn/error.h"
@@ -100,6 +101,67 @@ TEST(Report, ExplainsEachMetricAndMark) {
     EXPECT_TRUE(contains(text, "There is no run.json")) << text;
     EXPECT_TRUE(contains(text, "Holm")) << text;
   }
+}
+
+/// Lines of a sanity check whose map keeps `spearman` of itself.
+std::vector<ResultLine> sanity_lines(const std::string& method, const std::string& metric,
+                                     double spearman) {
+  auto lines = bench_lines(method, spearman, 8);
+  for (auto& line : lines) {
+    line.metric = metric;
+    line.protocol = "";
+    line.measurement.curves.clear();
+    // All columns at another bound, so that a word in the wrong one shows.
+    line.measurement.values = {{"spearman", spearman},
+                               {"mean-spearman", .9},
+                               {"signed-spearman", .9},
+                               {"ssim", .9},
+                               {"degenerate", 0}};
+  }
+  return lines;
+}
+
+TEST(Report, SaysTheVerdictOfASanityCheck) {
+  const std::string metric = "sanity(mode=cascading, stages=0, init=torch, abs=true)";
+  auto lines = sanity_lines("gradient", metric, .1);
+  append(lines, sanity_lines("lrp", metric, .4));
+  append(lines, sanity_lines("deconvnet", metric, .7));
+  const auto report = make_report(lines);
+  const auto rows = csv_of(report);
+  ASSERT_EQ(rows[0].back(), "verdict");
+  std::map<std::string, std::string> verdicts;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    ASSERT_EQ(rows[i].size(), rows[0].size());
+    if (rows[i][7] == "spearman") {
+      verdicts[rows[i][4]] = rows[i].back();
+    } else {
+      EXPECT_EQ(rows[i].back(), "") << rows[i][7];
+    }
+  }
+  EXPECT_EQ(verdicts, (std::map<std::string, std::string>{
+                          {"gradient", "passed"}, {"lrp", "unclear"}, {"deconvnet", "flagged"}}));
+  const std::string text = report_markdown(report), page = report_html(report);
+  for (const auto& [method, verdict] : verdicts) {
+    EXPECT_TRUE(contains(text, ", " + verdict + " |")) << text;
+    EXPECT_TRUE(contains(page, "<span class=\"verdict " + verdict + "\">" + verdict)) << verdict;
+  }
+  // The bounds are those of |map|.
+  const std::string with_signs = "sanity(mode=cascading, stages=0, init=torch, abs=false)";
+  const auto quiet = make_report(sanity_lines("gradient", with_signs, .7));
+  EXPECT_FALSE(contains(report_html(quiet), "<span class=\"verdict"));
+  EXPECT_FALSE(contains(report_markdown(quiet), ", flagged"));
+}
+
+TEST(Report, MakesExamplesSmallerForThePage) {
+  at::manual_seed(4);
+  const std::string wide = encode_png((at::rand({300, 600, 3}) * 255).to(at::kByte));
+  RunFacts run;
+  run.examples = {{.caption = "one", .picture = wide, .maps = {{"gradient", wide}}},
+                  {.caption = "two", .picture = "", .maps = {{"gradient", "no picture"}}}};
+  const std::string page = report_html(make_report(bench_lines("gradient", .3, 12), run));
+  EXPECT_LT(page.size(), wide.size() / 2) << "noise is the hardest picture to pack";
+  EXPECT_TRUE(contains(page, "src=\"data:image/jpeg;base64,"));
+  EXPECT_TRUE(contains(page, "src=\"data:image/png;base64,bm8gcGljdHVyZQ==\"")) << "as it is";
 }
 
 TEST(Report, DrawsCurvesOfDifferentLengths) {

@@ -30,6 +30,21 @@ TEST(LinePlot, DrawsEachLineInItsColor) {
   EXPECT_GT(mean_row(0, 120), mean_row(250, 320));
 }
 
+TEST(LinePlot, NamesStayInThePictureWhereAllLinesEndAtTheBottom) {
+  std::vector<PlotLine> lines;
+  for (int i = 0; i < 6; ++i) lines.push_back({"mmmmmmmm", {0, 1}, {1.0 + i, 0}});
+  const Tensor plot = line_plot(
+      lines, {.title = "Six lines", .x_label = "x", .y_label = "y", .width = 400, .height = 300});
+  // Names alone stand so far to the right.
+  const Tensor right = plot.slice(1, 340).to(at::kInt);
+  const std::vector<std::vector<std::int64_t>> colors = {
+      {0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
+  for (const auto& rgb : colors) {
+    const Tensor like = ((right - at::tensor(rgb, at::kInt)).abs() < 30).all(2);
+    EXPECT_GT(like.sum().item<std::int64_t>(), 5) << rgb[0] << " " << rgb[1] << " " << rgb[2];
+  }
+}
+
 TEST(LinePlot, OnePointAndLevelLinesHaveAxes) {
   EXPECT_NO_THROW(line_plot({{"point", {2}, {0}}}, {}));
   EXPECT_NO_THROW(line_plot({{"level", {0, 1e-9}, {-7, -7}}}, {}));
