@@ -1,0 +1,317 @@
+// Runs all checks: see limn/audit.h.
+#include "limn/audit.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "evaluation/audit_maps.h"
+#include "limn/error.h"
+#include "limn/heatmap.h"
+#include "limn/target.h"
+
+namespace limn {
+namespace {
+
+/// `count` of `from` numbers, evenly spaced.
+std::vector<std::size_t> some_of(const std::vector<std::size_t>& from, std::int64_t count) {
+  const std::size_t take = std::min(from.size(), static_cast<std::size_t>(count));
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < take; ++i) out.push_back(from[i * from.size() / take]);
+  return out;
+}
+
+class Auditor {
+ public:
+  Auditor(const Model& model, const std::vector<AuditMethod>& methods, const AuditOptions& options)
+      : model_(model), methods_(methods), options_(options) {}
+
+  Audit run(std::int64_t count, const std::function<AuditPicture(std::int64_t)>& read) {
+    audit_.pictures = count;
+    gather(count, read);
+    explain_all();
+    sanity();
+    for (const auto& maps : audit_.maps) {
+      if (maps.failed.empty()) add(judge_completeness(maps.method, maps.promise, maps.gaps));
+    }
+    stability();
+    add(judge_agreement(audit_.maps));
+    cheating();
+    return std::move(audit_);
+  }
+
+ private:
+  void add(AuditFinding finding) { audit_.findings.push_back(std::move(finding)); }
+  void at(const std::string& what, double done, double total) const {
+    if (options_.progress) options_.progress(what, done, total);
+  }
+
+  void gather(std::int64_t count, const std::function<AuditPicture(std::int64_t)>& read) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      at("pictures read", static_cast<double>(i), static_cast<double>(count));
+      const AuditPicture picture = read(i);
+      if (!picture.x.defined()) {
+        ++audit_.left_out;
+        continue;
+      }
+      const std::size_t before = audit_.cases.size();
+      in_context([&] { return "picture \"" + picture.name + "\""; }, [&] { add_cases(picture); });
+      audit_.unseen += audit_.cases.size() == before ? 1 : 0;
+    }
+    if (!audit_.cases.empty()) return;
+    fail(ErrorCode::NotFound, "in none of ", count, count == 1 ? " picture" : " pictures",
+         " does the model see ",
+         options_.only ? "class " + class_label(model_, *options_.only) : "any class",
+         "; give pictures that it recognizes");
+  }
+
+  void add_cases(const AuditPicture& picture) {
+    const Tape tape = model_.run(picture.x, std::vector<ValueId>{});
+    const Tensor shares = probabilities(model_, tape)[0].to(at::kCPU, at::kDouble);
+    const bool several = model_.output_kind() == OutputKind::MultiLabel;
+    const auto likeliest = shares.argmax().item<std::int64_t>();
+    for (std::int64_t c = 0; c < shares.size(0); ++c) {
+      const auto p = shares[c].item<double>();
+      const bool seen = several ? p >= 0.5 : c == likeliest;
+      if (!seen || (options_.only && *options_.only != c)) continue;
+      audit_.cases.push_back({.picture = picture.name,
+                              .target = c,
+                              .class_name = class_label(model_, c),
+                              .probability = p,
+                              .x = picture.x,
+                              .seen = picture.seen,
+                              .object = picture.object ? picture.object(c) : Tensor()});
+    }
+  }
+
+  void explain_all() {
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < audit_.cases.size(); ++i) all.push_back(i);
+    const auto few = some_of(all, options_.few);
+    bool has_lead = false;
+    std::optional<Error> first;
+    for (const auto& method : methods_) {
+      AuditMaps maps{.method = method.asked, .promise = method.method->info().gap};
+      maps.maps.resize(all.size());
+      try {
+        explain(*method.method, has_lead ? few : all, maps);
+        if (!has_lead) audit_.lead = audit_.maps.size();
+        has_lead = true;
+      } catch (const Error& error) {
+        maps.failed = error.what();
+        std::fill(maps.maps.begin(), maps.maps.end(), Tensor());
+        if (!first) first = error;
+        add({.check = "sanity",
+             .subject = method.asked,
+             .words = "This method cannot explain the model: " + maps.failed,
+             .advice = "Leave it out with -m, or see `limn inspect`."});
+      }
+      audit_.maps.push_back(std::move(maps));
+    }
+    if (!has_lead && first) throw *first;
+  }
+
+  /// All classes of one picture share a forward pass.
+  void explain(const Method& method, const std::vector<std::size_t>& numbers, AuditMaps& maps) {
+    for (std::size_t i = 0; i < numbers.size();) {
+      at("maps of " + maps.method, static_cast<double>(i), static_cast<double>(numbers.size()));
+      std::vector<std::size_t> own;
+      std::vector<Target> targets;
+      const Tensor& x = audit_.cases[numbers[i]].x;
+      for (; i < numbers.size() && audit_.cases[numbers[i]].x.is_same(x); ++i) {
+        own.push_back(numbers[i]);
+        targets.push_back(Target::of_class(audit_.cases[numbers[i]].target));
+      }
+      in_context([&] { return "picture \"" + audit_.cases[own.front()].picture + "\""; },
+                 [&] { explain(method, x, own, targets, maps); });
+    }
+  }
+
+  void explain(const Method& method, const Tensor& x, const std::vector<std::size_t>& own,
+               const std::vector<Target>& targets, AuditMaps& maps) {
+    std::vector<Explanation> all;
+    try {
+      all = method.explain(model_, x, targets, options_.explain);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Numerical) throw;
+      if (own.size() == 1) {
+        ++maps.unusable;
+        return;
+      }
+      // One class that overflows must not take the others with it.
+      for (std::size_t k = 0; k < own.size(); ++k) explain(method, x, {own[k]}, {targets[k]}, maps);
+      return;
+    }
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      Tensor map = usable_map(all[k], {x.size(2), x.size(3)});
+      if (!map.defined()) ++maps.unusable;
+      maps.maps[own[k]] = std::move(map);
+      if (!all[k].gap.defined()) continue;
+      const auto gap = all[k].gap.flatten()[0].to(at::kDouble).item<double>();
+      if (std::isfinite(gap)) maps.gaps.push_back(gap);
+    }
+  }
+
+  /// Cases with a map of this method, in the order of cases.
+  std::vector<std::size_t> with_map(const AuditMaps& maps) const {
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < maps.maps.size(); ++i) {
+      if (maps.maps[i].defined()) out.push_back(i);
+    }
+    return out;
+  }
+
+  void sanity() {
+    audit_.sanity.resize(methods_.size());
+    for (std::size_t m = 0; m < methods_.size(); ++m) {
+      const AuditMaps& maps = audit_.maps[m];
+      if (!maps.failed.empty()) continue;
+      at("sanity checks", static_cast<double>(m), static_cast<double>(methods_.size()));
+      try {
+        audit_.sanity[m] = sanity_of(*methods_[m].method, maps);
+        add(judge_sanity(maps.method, audit_.sanity[m]));
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::Unsupported) throw;
+        add({.check = "sanity", .subject = maps.method, .words = error.what()});
+      }
+    }
+  }
+
+  std::vector<SanityResult> sanity_of(const Method& method, const AuditMaps& maps) const {
+    // Pictures of one size share the randomized models.
+    auto numbers = with_map(maps);
+    if (numbers.empty()) return {};
+    const auto size = audit_.cases[numbers.front()].x.sizes().vec();
+    std::erase_if(numbers, [&](std::size_t i) { return audit_.cases[i].x.sizes() != size; });
+    numbers = some_of(numbers, options_.sanity_few);
+    SanityOptions how;
+    how.stages = options_.sanity_stages;
+    how.randomize.seed = options_.explain.seed;
+    const std::size_t together = model_.fixed_batch() == 1 ? 1 : numbers.size();
+    std::vector<SanityResult> out;
+    for (std::size_t first = 0; first < numbers.size(); first += together) {
+      Tensors pictures, own;
+      std::vector<std::int64_t> classes;
+      for (std::size_t k = first; k < first + together; ++k) {
+        pictures.push_back(audit_.cases[numbers[k]].x);
+        own.push_back(maps.maps[numbers[k]]);
+        classes.push_back(audit_.cases[numbers[k]].target);
+      }
+      const auto some = sanity_check(model_, method, at::cat(pictures), classes, at::stack(own),
+                                     options_.explain, how);
+      out.insert(out.end(), some.begin(), some.end());
+    }
+    return out;
+  }
+
+  void stability() {
+    std::vector<AuditStability> of_model;
+    for (std::size_t m = 0; m < methods_.size(); ++m) {
+      const AuditMaps& maps = audit_.maps[m];
+      if (!maps.failed.empty()) continue;
+      const auto numbers = some_of(with_map(maps), options_.few);
+      std::vector<AuditStability> results;
+      for (std::size_t k = 0; k < numbers.size(); ++k) {
+        at("stability of " + maps.method, static_cast<double>(k),
+           static_cast<double>(numbers.size()));
+        const AuditCase& one = audit_.cases[numbers[k]];
+        results.push_back(measure_stability(model_, *methods_[m].method, one, maps.maps[numbers[k]],
+                                            options_.explain));
+      }
+      if (m == audit_.lead) of_model = results;
+      add(judge_stability(maps.method, results));
+    }
+    add(judge_score_stability(of_model));
+  }
+
+  void cheating() {
+    const AuditMaps& maps = audit_.maps[audit_.lead];
+    std::map<std::int64_t, std::vector<std::size_t>> by_class;
+    for (const std::size_t i : with_map(maps)) by_class[audit_.cases[i].target].push_back(i);
+    double done = 0;
+    std::vector<std::string> few;
+    std::vector<AuditFinding> found;
+    for (const auto& [target, numbers] : by_class) {
+      at("classes", done++, static_cast<double>(by_class.size()));
+      if (static_cast<std::int64_t>(numbers.size()) < kLeastMaps) {
+        few.push_back(
+            fmt::format("{} ({})", audit_.cases[numbers.front()].class_name, numbers.size()));
+        continue;
+      }
+      audit_.classes.push_back(
+          examine_class(model_, audit_.cases, maps, numbers, options_.explain.seed));
+      found.push_back(judge_cheating(audit_.classes.back()));
+    }
+    // What is flagged comes first.
+    std::stable_sort(found.begin(), found.end(), [](const AuditFinding& a, const AuditFinding& b) {
+      return a.answer == AuditAnswer::Flagged && b.answer != AuditAnswer::Flagged;
+    });
+    for (auto& one : found) add(std::move(one));
+    if (few.empty() && !found.empty()) return;
+    add(too_few(few, found.empty()));
+  }
+
+  static AuditFinding too_few(const std::vector<std::string>& classes, bool alone) {
+    AuditFinding out{.check = "cheating", .subject = alone ? "classes" : "other classes"};
+    out.words = fmt::format("Classes with fewer than {} usable maps:", kLeastMaps);
+    for (std::size_t i = 0; i < std::min<std::size_t>(classes.size(), 8); ++i) {
+      out.words += (i == 0 ? " " : ", ") + classes[i];
+    }
+    if (classes.size() > 8) out.words += fmt::format(" and {} more", classes.size() - 8);
+    if (classes.empty()) out.words = "No map can be used: all are constant or not finite";
+    out.words += ".";
+    out.advice =
+        fmt::format("Give at least {} pictures in which the model sees the class.", kLeastMaps);
+    return out;
+  }
+
+  const Model& model_;
+  const std::vector<AuditMethod>& methods_;
+  const AuditOptions& options_;
+  Audit audit_;
+};
+
+}  // namespace
+
+std::string_view audit_answer_name(AuditAnswer answer) {
+  switch (answer) {
+    case AuditAnswer::Passed:
+      return "passed";
+    case AuditAnswer::Unclear:
+      return "unclear";
+    case AuditAnswer::Flagged:
+      return "flagged";
+    case AuditAnswer::NotMeasured:
+      break;
+  }
+  return "not measured";
+}
+
+Tensor usable_map(const Explanation& explanation, at::IntArrayRef size) {
+  const Tensor own = explanation.map().narrow(0, 0, 1).to(at::kCPU, at::kFloat);
+  const Tensor map = resize_maps(own, size[0], size[1])[0].to(at::kDouble);
+  const bool says_something = map.isfinite().all().item<bool>() && !map.min().equal(map.max());
+  return says_something ? map.contiguous() : Tensor();
+}
+
+Audit run_audit(const Model& model, std::int64_t count,
+                const std::function<AuditPicture(std::int64_t)>& read,
+                const std::vector<AuditMethod>& methods, const AuditOptions& options) {
+  if (model.is_detector()) {
+    fail(ErrorCode::Unsupported,
+         "an audit asks for classes of whole pictures; a detector has none");
+  }
+  if (model.fixed_batch() > 1) {
+    fail(ErrorCode::Unsupported, "the file fixes a batch of ", model.fixed_batch(),
+         "; export the model for batches of 1 or of any size");
+  }
+  if (methods.empty() || count < 1 || options.few < 1 || options.sanity_few < 1) {
+    fail(ErrorCode::InvalidArgument,
+         "an audit needs at least one picture, one method and one case for each check");
+  }
+  return Auditor(model, methods, options).run(count, read);
+}
+
+}  // namespace limn
