@@ -42,7 +42,7 @@ Json spot_json(const Audit& audit, const AuditSpot& spot) {
 
 Json class_json(const Audit& audit, const AuditClass& found) {
   Json out = {{"name", found.name},
-              {"class", found.target},
+              {"pooled", found.pooled},
               {"spots", Json::array()},
               {"covers", Json::array()},
               {"clusters", Json::array()}};

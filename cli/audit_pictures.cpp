@@ -113,6 +113,12 @@ AuditPicture AuditPictures::read_item(const Model& model, std::int64_t index) co
     const Tensor mask = item->truth(label).mask();
     return mask.defined() ? as_seen(mask, model) : Tensor();
   };
+  // Several of the model's classes may be one of the data set's.
+  out.class_name = [this](std::int64_t target) {
+    const auto place = static_cast<std::size_t>(target);
+    const int label = place < label_of_.size() ? label_of_[place] : -1;
+    return label < 0 ? std::string() : data_->labels().at(static_cast<std::size_t>(label));
+  };
   return out;
 }
 

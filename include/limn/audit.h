@@ -37,7 +37,7 @@ struct AuditFinding {
 struct AuditCase {
   std::string picture;
   std::int64_t target = 0;
-  std::string class_name;
+  std::string class_name;  ///< maps of equal names are examined together
   double probability = 0;  ///< of the class, 0..1
   Tensor x;                ///< [1, C, H, W]: the model's input
   Tensor seen;             ///< uint8 [H, W, 3]: the picture as the model sees it
@@ -61,10 +61,18 @@ struct AuditMaps {
 /// Flagged, unclear or passed as sanity_verdict says of the mean; constant maps do not count.
 AuditFinding judge_sanity(const std::string& method, const std::vector<SanityResult>& results);
 
-/// The median gap: passed up to kGapPassed, flagged above kGapFlagged.
+/// Share of the score that a map loses at nodes without a bias: sum over them of
+/// |relevance in - out| / |score|. Relevance methods let biases take their share and promise to
+/// lose nothing elsewhere. Needs Explanation::trace of one sample; absent without it, or at score
+/// 0.
+std::optional<double> lost_elsewhere(const Model& model, const Explanation& explanation);
+/// The median gap: passed up to kGapPassed; above it flagged, unless the median of `elsewhere` is
+/// that small: then biases took it, and the answer is passed up to a gap of kGapLarge, else
+/// unclear.
 AuditFinding judge_completeness(const std::string& method, GapKind promise,
-                                const std::vector<double>& gaps);
-constexpr double kGapPassed = 0.05, kGapFlagged = 0.5;
+                                const std::vector<double>& gaps,
+                                const std::vector<double>& elsewhere = {});
+constexpr double kGapPassed = 0.05, kGapLarge = 0.5;
 
 /// How much the map and the probability change when the picture hardly does.
 struct AuditStability {
@@ -79,10 +87,10 @@ AuditStability measure_stability(const Model& model, const Method& method, const
                                  const Tensor& map, const ExplainOptions& options = {});
 /// The smaller of the mean correlations: passed from kStable on, flagged under kUnstable.
 AuditFinding judge_stability(const std::string& method, const std::vector<AuditStability>& results);
-constexpr double kStable = 0.6, kUnstable = 0.3;
+constexpr double kStable = 0.6, kUnstable = 0.2;
 /// The larger of the mean changes: passed up to kScoreStable, flagged above kScoreUnstable.
 AuditFinding judge_score_stability(const std::vector<AuditStability>& results);
-constexpr double kScoreStable = 0.1, kScoreUnstable = 0.25;
+constexpr double kScoreStable = 0.15, kScoreUnstable = 0.3;
 
 /// Mean Spearman of |map| for each two methods over the cases that both have a map of (numbers
 /// `FIRST ~ SECOND`), and each method's mean with the others (numbers `METHOD`). The lowest such
@@ -122,7 +130,7 @@ struct AuditRecurrence {
 AuditRecurrence recurring_place(const std::vector<AuditSpot>& spots, double tolerance = 0.08);
 /// Patches [n, C, 12, 12] whose correlation over all colors is at least `least` where one is moved
 /// by up to two cells.
-AuditRecurrence recurring_look(const Tensor& patches, double least = 0.7);
+AuditRecurrence recurring_look(const Tensor& patches, double least = 0.85);
 /// What stands at a spot: [C, 12, 12] of a window of half the spot's sides around the middle of its
 /// positive relevance.
 Tensor spot_patch(const Tensor& x, const Tensor& map, const AuditSpot& spot);
@@ -142,7 +150,7 @@ struct AuditCover {
 /// What was found about the maps of one class.
 struct AuditClass {
   std::string name;
-  std::int64_t target = 0;
+  bool pooled = false;                ///< maps of several classes, none of which has enough
   std::vector<AuditSpot> spots = {};  ///< of each map that is positive anywhere
   AuditRecurrence place = {}, look = {};
   std::int64_t labelled = 0;  ///< spots of which it is known where the object is
@@ -172,6 +180,9 @@ struct AuditPicture {
   Tensor seen;  ///< uint8 [H, W, 3]
   /// AuditCase::object of a class of the model.
   std::function<Tensor(std::int64_t target)> object = nullptr;
+  /// AuditCase::class_name of a class of the model: many breeds may be one "dog". Without it, or
+  /// where it is empty, the model's own name.
+  std::function<std::string(std::int64_t target)> class_name = nullptr;
 };
 struct AuditMethod {
   std::string asked;
@@ -196,7 +207,7 @@ struct Audit {
   std::vector<AuditMaps> maps;  ///< of each method
   std::size_t lead = 0;         ///< the method whose maps are searched for cheating
   std::vector<std::vector<SanityResult>> sanity;  ///< of each method
-  std::vector<AuditClass> classes;                ///< those with enough maps
+  std::vector<AuditClass> classes;                ///< those with enough maps; or one of all maps
   std::vector<AuditFinding> findings;             ///< in the order of the checks
 };
 /// Audits the classes that the model sees in pictures 0 .. count - 1: the likeliest one, or every

@@ -15,6 +15,9 @@
 namespace limn {
 namespace {
 
+/// Maps whose loss is followed from node to node.
+constexpr std::int64_t kTraced = 4;
+
 /// `count` of `from` numbers, evenly spaced.
 std::vector<std::size_t> some_of(const std::vector<std::size_t>& from, std::int64_t count) {
   const std::size_t take = std::min(from.size(), static_cast<std::size_t>(count));
@@ -33,9 +36,7 @@ class Auditor {
     gather(count, read);
     explain_all();
     sanity();
-    for (const auto& maps : audit_.maps) {
-      if (maps.failed.empty()) add(judge_completeness(maps.method, maps.promise, maps.gaps));
-    }
+    completeness();
     stability();
     add(judge_agreement(audit_.maps));
     cheating();
@@ -76,9 +77,11 @@ class Auditor {
       const auto p = shares[c].item<double>();
       const bool seen = several ? p >= 0.5 : c == likeliest;
       if (!seen || (options_.only && *options_.only != c)) continue;
+      std::string name = picture.class_name ? picture.class_name(c) : "";
+      if (name.empty()) name = class_label(model_, c);
       audit_.cases.push_back({.picture = picture.name,
                               .target = c,
-                              .class_name = class_label(model_, c),
+                              .class_name = std::move(name),
                               .probability = p,
                               .x = picture.x,
                               .seen = picture.seen,
@@ -206,6 +209,31 @@ class Auditor {
     return out;
   }
 
+  void completeness() {
+    for (std::size_t m = 0; m < methods_.size(); ++m) {
+      const AuditMaps& maps = audit_.maps[m];
+      if (!maps.failed.empty()) continue;
+      AuditFinding found = judge_completeness(maps.method, maps.promise, maps.gaps);
+      if (found.answer == AuditAnswer::Flagged && methods_[m].method->info().conserves) {
+        found = judge_completeness(maps.method, maps.promise, maps.gaps, lost_elsewhere_of(m));
+      }
+      add(std::move(found));
+    }
+  }
+
+  std::vector<double> lost_elsewhere_of(std::size_t m) const {
+    std::vector<double> out;
+    ExplainOptions options = options_.explain;
+    options.trace = true;
+    for (const std::size_t i : some_of(with_map(audit_.maps[m]), kTraced)) {
+      const AuditCase& one = audit_.cases[i];
+      const Explanation traced =
+          methods_[m].method->explain(model_, one.x, Target::of_class(one.target), options);
+      if (const auto lost = lost_elsewhere(model_, traced)) out.push_back(*lost);
+    }
+    return out;
+  }
+
   void stability() {
     std::vector<AuditStability> of_model;
     for (std::size_t m = 0; m < methods_.size(); ++m) {
@@ -228,33 +256,54 @@ class Auditor {
 
   void cheating() {
     const AuditMaps& maps = audit_.maps[audit_.lead];
-    std::map<std::int64_t, std::vector<std::size_t>> by_class;
-    for (const std::size_t i : with_map(maps)) by_class[audit_.cases[i].target].push_back(i);
+    const std::vector<std::size_t> all = with_map(maps);
+    // In the order of the model's classes.
+    std::vector<std::size_t> sorted = all;
+    std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
+      return audit_.cases[a].target < audit_.cases[b].target;
+    });
+    std::vector<std::pair<std::string, std::vector<std::size_t>>> classes;
+    for (const std::size_t i : sorted) {
+      const std::string& name = audit_.cases[i].class_name;
+      auto own = std::find_if(classes.begin(), classes.end(),
+                              [&](const auto& one) { return one.first == name; });
+      if (own == classes.end()) own = classes.insert(own, {name, {}});
+      own->second.push_back(i);
+    }
     double done = 0;
     std::vector<std::string> few;
     std::vector<AuditFinding> found;
-    for (const auto& [target, numbers] : by_class) {
-      at("classes", done++, static_cast<double>(by_class.size()));
-      if (static_cast<std::int64_t>(numbers.size()) < kLeastMaps) {
-        few.push_back(
-            fmt::format("{} ({})", audit_.cases[numbers.front()].class_name, numbers.size()));
-        continue;
+    const auto examine = [&](const std::vector<std::size_t>& numbers, bool pooled) {
+      AuditClass one = examine_class(model_, audit_.cases, maps, numbers, options_.explain.seed);
+      if (pooled) one.name = "all classes";
+      one.pooled = pooled;
+      found.push_back(judge_cheating(one));
+      audit_.classes.push_back(std::move(one));
+    };
+    for (auto& [name, numbers] : classes) {
+      at("classes", done++, static_cast<double>(classes.size()));
+      std::sort(numbers.begin(), numbers.end());
+      if (static_cast<std::int64_t>(numbers.size()) >= kLeastMaps) {
+        examine(numbers, false);
+      } else {
+        few.push_back(fmt::format("{} ({})", name, numbers.size()));
       }
-      audit_.classes.push_back(
-          examine_class(model_, audit_.cases, maps, numbers, options_.explain.seed));
-      found.push_back(judge_cheating(audit_.classes.back()));
     }
+    // What has nothing to do with a class, such as a border, shows in all of them together.
+    const bool pool =
+        found.empty() && classes.size() > 1 && static_cast<std::int64_t>(all.size()) >= kLeastMaps;
+    if (pool) examine(all, true);
     // What is flagged comes first.
     std::stable_sort(found.begin(), found.end(), [](const AuditFinding& a, const AuditFinding& b) {
       return a.answer == AuditAnswer::Flagged && b.answer != AuditAnswer::Flagged;
     });
+    const bool alone = found.empty() || pool;
     for (auto& one : found) add(std::move(one));
-    if (few.empty() && !found.empty()) return;
-    add(too_few(few, found.empty()));
+    if (!few.empty() || alone) add(too_few(few, alone));
   }
 
   static AuditFinding too_few(const std::vector<std::string>& classes, bool alone) {
-    AuditFinding out{.check = "cheating", .subject = alone ? "classes" : "other classes"};
+    AuditFinding out{.check = "cheating", .subject = alone ? "single classes" : "other classes"};
     out.words = fmt::format("Classes with fewer than {} usable maps:", kLeastMaps);
     for (std::size_t i = 0; i < std::min<std::size_t>(classes.size(), 8); ++i) {
       out.words += (i == 0 ? " " : ", ") + classes[i];

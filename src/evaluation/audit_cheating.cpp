@@ -17,6 +17,8 @@ namespace limn {
 namespace {
 
 constexpr double kHalf = 0.5;
+/// Share of spots that must look alike before it is said: outlines of one class look alike, too.
+constexpr double kSameThing = 0.75;
 /// Spots covered at most, and windows elsewhere for each.
 constexpr std::size_t kMostCovered = 50, kControls = 4;
 /// A window this near an edge counts as at it, in shares of the side.
@@ -173,14 +175,18 @@ std::string fall_words(const AuditClass& found) {
       found.before, found.covered, found.control);
 }
 
+std::string whose(const AuditClass& found) {
+  return found.pooled ? "all classes together" : "class \"" + found.name + "\"";
+}
+
 std::string suspicion_words(const AuditClass& found, const Signs& signs) {
   std::string out;
   if (found.place.share >= kHalf && at_edge(found)) {
-    out = fmt::format("Maps of class \"{}\" sit on a small spot {} in {:.0f} % of {} pictures",
-                      found.name, place_words(found), 100 * found.place.share, found.spots.size());
+    out = fmt::format("Maps of {} sit on a small spot {} in {:.0f} % of {} pictures", whose(found),
+                      place_words(found), 100 * found.place.share, found.spots.size());
   } else {
-    out = fmt::format("Maps of class \"{}\" are strongest at no common place in {} pictures",
-                      found.name, found.spots.size());
+    out = fmt::format("Maps of {} are strongest at no common place in {} pictures", whose(found),
+                      found.spots.size());
   }
   if (signs.off) {
     out += fmt::format(", and in {:.0f} % off the object", 100 * found.off_share);
@@ -190,7 +196,7 @@ std::string suspicion_words(const AuditClass& found, const Signs& signs) {
                        found.spray->clusters.size(), found.spray->score);
   }
   out += ". ";
-  if (found.look.share >= kHalf) {
+  if (found.look.share >= kSameThing) {
     out += fmt::format("In {:.0f} % of the pictures the same thing stands there. ",
                        100 * found.look.share);
   }
@@ -204,7 +210,6 @@ AuditClass examine_class(const Model& model, const std::vector<AuditCase>& cases
                          std::uint64_t seed) {
   AuditClass found;
   found.name = cases[numbers.front()].class_name;
-  found.target = cases[numbers.front()].target;
   SprayOptions spray;
   spray.seed = seed;
   Tensors rows, patches;

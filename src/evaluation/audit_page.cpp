@@ -20,8 +20,8 @@ constexpr const char* kHead =
 #include "evaluation/audit_page.inc"
     ;
 /// Pictures shown of a class, and the width at which they are stored.
-constexpr std::size_t kShown = 6;
-constexpr std::int64_t kWidth = 300;
+constexpr std::size_t kShown = 6, kShownWhenPassed = 3;
+constexpr std::int64_t kWidth = 220;
 
 std::string answer_cell(AuditAnswer answer) {
   const bool measured = answer != AuditAnswer::NotMeasured;
@@ -86,11 +86,11 @@ std::string clusters_part(const AuditClass& found) {
   return out + "</div>\n";
 }
 
-std::string examples_part(const Audit& audit, const AuditClass& found) {
+std::string examples_part(const Audit& audit, const AuditClass& found, std::size_t most) {
   std::string out =
       "<h3>Where the maps are strongest, and the pictures with that covered</h3>"
       "<div class=\"pictures\">";
-  const std::size_t count = std::min(kShown, found.covers.size());
+  const std::size_t count = std::min(most, found.covers.size());
   for (std::size_t i = 0; i < count; ++i) {
     const AuditCover& cover = found.covers[i * found.covers.size() / count];
     const AuditSpot& spot = found.spots[cover.spot];
@@ -99,7 +99,7 @@ std::string examples_part(const Audit& audit, const AuditClass& found) {
     const Tensor overlay =
         overlay_figure(one.seen, map, style_map(map, map.min().item<double>() < 0));
     out += "<div>" + figure(narrowed(with_window(overlay, spot, one.seen)),
-                            fmt::format("{}: {:.2f}", one.picture, cover.before));
+                            fmt::format("{}: probability {:.2f}", one.picture, cover.before));
     out += figure(narrowed(covered_picture(one, spot)),
                   fmt::format("covered: {:.2f}", cover.covered)) +
            "</div>";
@@ -109,14 +109,15 @@ std::string examples_part(const Audit& audit, const AuditClass& found) {
 
 std::string class_part(const Audit& audit, const AuditClass& found) {
   const AuditFinding finding = judge_cheating(found);
-  std::string out = fmt::format("<section><h2>Class {} <span class=\"answer {}\">{}</span></h2>",
-                                escaped(found.name), audit_answer_name(finding.answer),
-                                audit_answer_name(finding.answer));
+  std::string out = fmt::format(
+      "<section><h2>{}{} <span class=\"answer {}\">{}</span></h2>", found.pooled ? "" : "Class ",
+      escaped(found.name), audit_answer_name(finding.answer), audit_answer_name(finding.answer));
   out += "<p>" + escaped(finding.words) + "</p>";
   if (!finding.advice.empty()) out += "<p><b>" + escaped(finding.advice) + "</b></p>";
-  std::string pictures = examples_part(audit, found);
+  const bool passed = finding.answer == AuditAnswer::Passed;
+  std::string pictures = examples_part(audit, found, passed ? kShownWhenPassed : kShown);
   if (found.spray) pictures += clusters_part(found);
-  if (finding.answer == AuditAnswer::Passed) {
+  if (passed) {
     pictures = "<details><summary>pictures</summary>" + pictures + "</details>";
   }
   return out + pictures + "</section>\n";
@@ -174,11 +175,33 @@ std::string agreement_part(const Audit& audit) {
   return out + "</table></section>\n";
 }
 
+/// The summary where no class is flagged.
+std::string calm_words(const Audit& audit, std::size_t unclear) {
+  const std::size_t examined = audit.classes.size();
+  if (examined == 0) {
+    return fmt::format("No class has {} usable maps, so cheating was not looked for.", kLeastMaps);
+  }
+  if (audit.classes.front().pooled) {
+    return fmt::format("No class has {} maps of its own; in those of all classes together {}.",
+                       kLeastMaps,
+                       unclear > 0 ? "something is unusual, but nothing that the score hangs on"
+                                   : "nothing speaks for cheating");
+  }
+  if (unclear > 0) {
+    return fmt::format(
+        "In {} of {} classes something is unusual, but nothing that the score hangs "
+        "on.",
+        unclear, examined);
+  }
+  return fmt::format("Nothing speaks for cheating in {} class{}.", examined,
+                     examined == 1 ? "" : "es");
+}
+
 }  // namespace
 
 std::string audit_summary(const Audit& audit) {
   std::string cheating, others;
-  std::size_t examined = audit.classes.size(), unclear = 0;
+  std::size_t unclear = 0;
   for (const auto& one : audit.findings) {
     if (one.check == "cheating") unclear += one.answer == AuditAnswer::Unclear ? 1 : 0;
     if (one.answer != AuditAnswer::Flagged) continue;
@@ -188,18 +211,7 @@ std::string audit_summary(const Audit& audit) {
       others += (others.empty() ? "" : ", ") + one.check + " of " + one.subject;
     }
   }
-  std::string out = cheating;
-  if (cheating.empty()) {
-    out =
-        examined == 0 ? fmt::format("No class has {} usable maps, so cheating was not looked for.",
-                                    kLeastMaps)
-        : unclear > 0 ? fmt::format(
-                            "In {} of {} classes something is unusual, but nothing that the score "
-                            "hangs on.",
-                            unclear, examined)
-                      : fmt::format("Nothing speaks for cheating in {} class{}.", examined,
-                                    examined == 1 ? "" : "es");
-  }
+  std::string out = cheating.empty() ? calm_words(audit, unclear) : cheating;
   if (!others.empty()) out += " Also flagged: " + others + ".";
   return out;
 }

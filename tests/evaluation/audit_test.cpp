@@ -206,15 +206,17 @@ TEST(Judgments, StandAtTheirBounds) {
   const AuditFinding even = judge_completeness("a", GapKind::Score, {9, 0.01, 0.02, 0.03});
   EXPECT_DOUBLE_EQ(even.numbers.at("median-gap"), 0.025);
   EXPECT_EQ(even.answer, AuditAnswer::Passed);
-  EXPECT_EQ(judge_completeness("a", GapKind::Mass, {0, 0.5, 1}).answer, AuditAnswer::Unclear);
-  EXPECT_EQ(judge_completeness("a", GapKind::Mass, {0.6}).answer, AuditAnswer::Flagged);
+  EXPECT_EQ(judge_completeness("a", GapKind::Mass, {0, 0.5, 1}).answer, AuditAnswer::Flagged);
+  EXPECT_EQ(judge_completeness("a", GapKind::Score, {0.5}, {0.2}).answer, AuditAnswer::Flagged);
+  EXPECT_EQ(judge_completeness("a", GapKind::Score, {0.5}, {0.01}).answer, AuditAnswer::Passed);
+  EXPECT_EQ(judge_completeness("a", GapKind::Score, {0.6}, {0.01}).answer, AuditAnswer::Unclear);
 
   EXPECT_EQ(judge_stability("a", {}).answer, AuditAnswer::NotMeasured);
   EXPECT_EQ(judge_stability("a", {{.flip = 1, .shift = kStable}}).answer, AuditAnswer::Passed);
   EXPECT_EQ(judge_stability("a", {{.flip = 0.4, .shift = 1}, {.flip = 0.6, .shift = 1}}).answer,
             AuditAnswer::Unclear);
   EXPECT_EQ(judge_stability("a", {{.flip = 0.1, .shift = 1}}).answer, AuditAnswer::Flagged);
-  EXPECT_EQ(judge_score_stability({{.flip_score = 0.3}, {.flip_score = 0.1}}).answer,
+  EXPECT_EQ(judge_score_stability({{.flip_score = 0.4}, {.flip_score = 0.1}}).answer,
             AuditAnswer::Unclear);
   EXPECT_EQ(judge_score_stability({{.shift_score = 0.9}}).answer, AuditAnswer::Flagged);
 
@@ -232,6 +234,25 @@ TEST(Judgments, StandAtTheirBounds) {
   SanityResult broken;
   broken.full.degenerate = true;
   EXPECT_EQ(judge_sanity("a", {broken}).answer, AuditAnswer::Unclear) << "0 by definition only";
+}
+
+TEST(Completeness, TellsWhatBiasesTakeFromWhatIsLost) {
+  DraftBuilder b;
+  const std::string input = b.input("input", {-1, 1, 4, 4});
+  const std::string flat = b.node("Flatten", {input});
+  const std::string hidden =
+      b.node("Gemm", {flat, b.constant(at::ones({16, 3})), b.constant(at::full({3}, 0.5F))});
+  b.output(b.node("Gemm", {b.node("Relu", {hidden}), b.constant(at::ones({3, 2}))}));
+  const Model model{Graph(b.draft())};
+  Explanation one;
+  one.score = at::full({1}, -4.0);
+  EXPECT_FALSE(lost_elsewhere(model, one)) << "no trace";
+  one.trace = {{"n1", "Gemm", "epsilon", 5, 2},
+               {"n2", "Relu", "pass", 3, 3.5},
+               {"n3", "Gemm", "epsilon", 4, 3}};
+  EXPECT_NEAR(*lost_elsewhere(model, one), (0.5 + 1) / 4, 1e-12);
+  one.score = at::zeros({1});
+  EXPECT_FALSE(lost_elsewhere(model, one));
 }
 
 TEST(Agreement, NamesTheMethodThatStandsApart) {
@@ -288,8 +309,8 @@ TEST(Cheating, ATagIsFoundAndTheScoreFalls) {
   EXPECT_DOUBLE_EQ(found.off_share, 1);
   EXPECT_DOUBLE_EQ(found.place.share, 1);
   EXPECT_DOUBLE_EQ(found.look.share, 1);
-  // 16 pixels of mean brightness 2 and weight 1/2; without them the bias alone is left. Objects touch
-  // the window of pictures in which they stand near the corner: none does.
+  // 16 pixels of mean brightness 2 and weight 1/2; without them the bias alone is left. Objects
+  // touch the window of pictures in which they stand near the corner: none does.
   EXPECT_NEAR(found.before, 1 / (1 + std::exp(-10.0)), 1e-5);
   EXPECT_NEAR(found.covered, 1 / (1 + std::exp(6.0)), 1e-3);
   EXPECT_NEAR(found.control, found.before, 1e-5);
@@ -305,7 +326,7 @@ TEST(Cheating, ATagIsFoundAndTheScoreFalls) {
   const std::string page = audit_page(audit, "toy & co", {"a < b"});
   EXPECT_NE(page.find("toy &amp; co"), std::string::npos);
   EXPECT_NE(page.find("upper left corner"), std::string::npos);
-  EXPECT_EQ(page.find("http"), std::string::npos) << "the page loads nothing";
+  EXPECT_EQ(page.find("http://"), std::string::npos) << "the page loads nothing";
 }
 
 TEST(Cheating, WithoutMasksThePlaceAtTheEdgeTells) {
@@ -343,6 +364,28 @@ TEST(Cheating, ASpotThatTheScoreDoesNotHangOnIsUnclear) {
   weight[0] = blob(0, 0, 6).flatten().to(at::kFloat) * 0.5;
   const Audit audit = audited(linear(weight, 3), 25, {"input-x-gradient"});
   EXPECT_EQ(of(audit, "cheating").front().answer, AuditAnswer::Unclear);
+}
+
+TEST(Cheating, ClassesAreNamedAndPooledByTheirMaps) {
+  // Eight pictures each of two names for one class of the model: neither has enough.
+  const auto read = [](std::int64_t i) {
+    AuditPicture out = toy_picture(i);
+    out.class_name = [i](std::int64_t) { return std::string(i % 2 == 0 ? "mug" : "bowl"); };
+    return out;
+  };
+  const Audit pooled = audited(toy_model(true), 16, {"input-x-gradient"}, read);
+  ASSERT_EQ(pooled.classes.size(), 1U);
+  EXPECT_TRUE(pooled.classes.front().pooled);
+  const auto findings = of(pooled, "cheating");
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].answer, AuditAnswer::Flagged);
+  EXPECT_NE(findings[0].words.find("all classes together"), std::string::npos);
+  EXPECT_EQ(findings[1].answer, AuditAnswer::NotMeasured);
+  EXPECT_NE(findings[1].words.find("mug (8), bowl (8)"), std::string::npos) << findings[1].words;
+  const Audit apart = audited(toy_model(true), 24, {"input-x-gradient"}, read);
+  ASSERT_EQ(apart.classes.size(), 2U);
+  EXPECT_EQ(apart.classes[0].name, "mug");
+  EXPECT_EQ(apart.classes[1].spots.size(), 12U);
 }
 
 TEST(Audit, SaysWhatItCannotMeasure) {
