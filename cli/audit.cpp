@@ -157,8 +157,11 @@ void print(const Audit& audit, const std::string& page) {
   }
   fmt::print("\n");
   for (const auto& one : audit.findings) {
-    const bool known = one.check == "completeness" && one.answer == AuditAnswer::NotMeasured;
-    if (one.answer == AuditAnswer::Passed || known) continue;
+    const bool promises_nothing =
+        one.check == "completeness" && one.answer == AuditAnswer::NotMeasured;
+    // The summary says all about flagged classes.
+    const bool in_summary = one.check == "cheating" && one.answer == AuditAnswer::Flagged;
+    if (one.answer == AuditAnswer::Passed || promises_nothing || in_summary) continue;
     fmt::print("{}", wrapped(fmt::format("{} of {}, {}: {} {}", one.check, one.subject,
                                          audit_answer_name(one.answer), one.words, one.advice),
                              100));
@@ -179,6 +182,7 @@ int audit(AuditCommand command) {
   options.explain.score = score_of(loaded, command.settings);
   options.explain.seed = command.settings.seed;
   options.explain.bfloat16 = loaded.bfloat16;
+  options.explain.progress = [](double) { check_interrupt(); };
   std::optional<Progress> line;
   std::string shown;
   options.progress = [&](const std::string& what, double done, double total) {
@@ -194,11 +198,12 @@ int audit(AuditCommand command) {
   line.reset();
   std::string typed;
   for (const auto& word : command_line()) typed += (typed.empty() ? "" : " ") + word;
+  const auto pictures_read = result.pictures - result.left_out;
   const std::string counts = fmt::format(
-      "{} pictures of {}; {} times a class that the model sees; cheating is looked for "
-      "in maps of {}.",
-      result.pictures - result.left_out, pictures.name(), result.cases.size(),
-      result.maps[result.lead].method);
+      "{} picture{} of {}; {} map{} of classes that the model sees; cheating is looked for with "
+      "{}.",
+      pictures_read, pictures_read == 1 ? "" : "s", pictures.name(), result.cases.size(),
+      result.cases.size() == 1 ? "" : "s", result.maps[result.lead].method);
   const std::string page =
       outbox.put(kPage, audit_page(result, "limn audit: " + command.model.path, {typed, counts}));
   outbox.put(kData, json_of(result, command, pictures.name()));
