@@ -166,10 +166,12 @@ constexpr std::int64_t kLeastMaps = 12;
 AuditClass examine_class(const Model& model, const std::vector<AuditCase>& cases,
                          const AuditMaps& maps, const std::vector<std::size_t>& numbers,
                          std::uint64_t seed);
-/// Flagged where covering costs at least kFall more than it does elsewhere and one of the signs is
-/// there: at least half of the spots lie off the object; or the spectral analysis says `several
-/// strategies`; or, where nobody knows where the object is, at least half of the spots are at one
-/// place at an edge or in a corner. Unclear where a sign is there but the score does not fall.
+/// Flagged where covering costs at least kFall more than it does elsewhere and one of these holds:
+/// at least half of the spots lie off the object and they recur (half at one place, or three
+/// quarters look alike); or the spectral analysis says `several strategies`; or, where nobody knows
+/// where the object is, at least 60 % of the spots are at one place at an edge or in a corner.
+/// Unclear where one holds but the score does not fall, and where spots off the object do not
+/// recur.
 AuditFinding judge_cheating(const AuditClass& found);
 constexpr double kFall = 0.2;
 

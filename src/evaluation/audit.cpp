@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "evaluation/audit_maps.h"
 #include "limn/error.h"
-#include "limn/heatmap.h"
 #include "limn/target.h"
 
 namespace limn {
@@ -99,7 +97,11 @@ class Auditor {
       AuditMaps maps{.method = method.asked, .promise = method.method->info().gap};
       maps.maps.resize(all.size());
       try {
-        explain(*method.method, has_lead ? few : all, maps);
+        const auto progress = [&](double done, double total) {
+          at("maps of " + maps.method, done, total);
+        };
+        make_maps(model_, *method.method, audit_.cases, has_lead ? few : all, options_.explain,
+                  progress, maps);
         if (!has_lead) audit_.lead = audit_.maps.size();
         has_lead = true;
       } catch (const Error& error) {
@@ -114,47 +116,6 @@ class Auditor {
       audit_.maps.push_back(std::move(maps));
     }
     if (!has_lead && first) throw *first;
-  }
-
-  /// All classes of one picture share a forward pass.
-  void explain(const Method& method, const std::vector<std::size_t>& numbers, AuditMaps& maps) {
-    for (std::size_t i = 0; i < numbers.size();) {
-      at("maps of " + maps.method, static_cast<double>(i), static_cast<double>(numbers.size()));
-      std::vector<std::size_t> own;
-      std::vector<Target> targets;
-      const Tensor& x = audit_.cases[numbers[i]].x;
-      for (; i < numbers.size() && audit_.cases[numbers[i]].x.is_same(x); ++i) {
-        own.push_back(numbers[i]);
-        targets.push_back(Target::of_class(audit_.cases[numbers[i]].target));
-      }
-      in_context([&] { return "picture \"" + audit_.cases[own.front()].picture + "\""; },
-                 [&] { explain(method, x, own, targets, maps); });
-    }
-  }
-
-  void explain(const Method& method, const Tensor& x, const std::vector<std::size_t>& own,
-               const std::vector<Target>& targets, AuditMaps& maps) {
-    std::vector<Explanation> all;
-    try {
-      all = method.explain(model_, x, targets, options_.explain);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::Numerical) throw;
-      if (own.size() == 1) {
-        ++maps.unusable;
-        return;
-      }
-      // One class that overflows must not take the others with it.
-      for (std::size_t k = 0; k < own.size(); ++k) explain(method, x, {own[k]}, {targets[k]}, maps);
-      return;
-    }
-    for (std::size_t k = 0; k < own.size(); ++k) {
-      Tensor map = usable_map(all[k], {x.size(2), x.size(3)});
-      if (!map.defined()) ++maps.unusable;
-      maps.maps[own[k]] = std::move(map);
-      if (!all[k].gap.defined()) continue;
-      const auto gap = all[k].gap.flatten()[0].to(at::kDouble).item<double>();
-      if (std::isfinite(gap)) maps.gaps.push_back(gap);
-    }
   }
 
   /// Cases with a map of this method, in the order of cases.
@@ -336,13 +297,6 @@ std::string_view audit_answer_name(AuditAnswer answer) {
       break;
   }
   return "not measured";
-}
-
-Tensor usable_map(const Explanation& explanation, at::IntArrayRef size) {
-  const Tensor own = explanation.map().narrow(0, 0, 1).to(at::kCPU, at::kFloat);
-  const Tensor map = resize_maps(own, size[0], size[1])[0].to(at::kDouble);
-  const bool says_something = map.isfinite().all().item<bool>() && !map.min().equal(map.max());
-  return says_something ? map.contiguous() : Tensor();
 }
 
 Audit run_audit(const Model& model, std::int64_t count,

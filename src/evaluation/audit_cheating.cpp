@@ -17,6 +17,9 @@ namespace limn {
 namespace {
 
 constexpr double kHalf = 0.5;
+/// Share of spots at one place at an edge that tells without masks; objects at any place reach
+/// 0.49.
+constexpr double kSamePlace = 0.6;
 /// Share of spots that must look alike before it is said: outlines of one class look alike, too.
 constexpr double kSameThing = 0.75;
 /// Spots covered at most, and windows elsewhere for each.
@@ -137,15 +140,17 @@ bool at_edge(const AuditClass& found) {
 }
 
 struct Signs {
-  bool off = false, groups = false, edge = false, falls = false;
+  bool off = false, recurs = false, groups = false, edge = false, falls = false;
   bool any() const { return off || groups || edge; }
+  bool shortcut() const { return falls && ((off && recurs) || groups || edge); }
 };
 
 Signs signs_of(const AuditClass& found) {
   Signs out;
   out.off = found.labelled > 0 && found.off_share >= kHalf;
+  out.recurs = found.place.share >= kHalf || found.look.share >= kSameThing;
   out.groups = found.spray && found.spray->score >= kSprayFlagged;
-  out.edge = found.labelled == 0 && found.place.share >= kHalf && at_edge(found);
+  out.edge = found.labelled == 0 && found.place.share >= kSamePlace && at_edge(found);
   out.falls = found.control - found.covered >= kFall;
   return out;
 }
@@ -181,7 +186,7 @@ std::string whose(const AuditClass& found) {
 
 std::string suspicion_words(const AuditClass& found, const Signs& signs) {
   std::string out;
-  if (found.place.share >= kHalf && at_edge(found)) {
+  if (found.place.share >= kHalf) {
     out = fmt::format("Maps of {} sit on a small spot {} in {:.0f} % of {} pictures", whose(found),
                       place_words(found), 100 * found.place.share, found.spots.size());
   } else {
@@ -267,18 +272,24 @@ AuditFinding judge_cheating(const AuditClass& found) {
     out.words += fmt::format(", spectral score {:.2f}.", found.spray ? found.spray->score : 0);
     return out;
   }
-  out.answer = signs.falls ? AuditAnswer::Flagged : AuditAnswer::Unclear;
+  out.answer = signs.shortcut() ? AuditAnswer::Flagged : AuditAnswer::Unclear;
   out.words = suspicion_words(found, signs) + fall_words(found);
   if (found.absent > 0) {
     out.words += fmt::format(" In {} of the pictures the class is not even there.", found.absent);
   }
-  if (signs.falls) {
+  if (signs.shortcut()) {
     out.words += " The model may use it instead of the object.";
     out.advice =
         "Look at the pictures: is it part of the object, or a tag, a border, a shadow? "
         "Then test the model on pictures without it.";
+  } else if (signs.falls) {
+    out.advice =
+        "Nothing recurs, so this is no single shortcut; look at the pictures, and try another "
+        "method with -m: coarse maps reach beyond their object.";
   } else {
-    out.advice = "The score does not hang on one spot; look at the pictures of each group.";
+    out.advice =
+        "The score does not hang on one spot; look at the pictures, and try another method "
+        "with -m.";
   }
   return out;
 }

@@ -1,93 +1,22 @@
 // The checks of an audit on maps and models whose answers are known, against plain loops.
-#include "limn/audit.h"
-
-#include <ATen/ATen.h>
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
 
+#include "evaluation/audit_toy.h"
 #include "limn/error.h"
 #include "support/dataset_folder.h"
-#include "support/draft_builder.h"
 
 namespace limn {
 namespace {
 
+using testing::audited;
+using testing::blob;
 using testing::DraftBuilder;
-
-/// A map of zeros but for a window.
-Tensor blob(std::int64_t top, std::int64_t left, std::int64_t side, std::int64_t size = 24) {
-  Tensor map = at::zeros({size, size}, at::kDouble);
-  map.narrow(0, top, side).narrow(1, left, side).fill_(1);
-  return map;
-}
-
-/// logits = weight [C, 24 * 24] x + bias, each class with a sigmoid of its own.
-Model linear(const Tensor& weight, double bias) {
-  DraftBuilder b;
-  const std::string input = b.input("input", {-1, 1, 24, 24});
-  b.draft().inputs[0].dim_names = {"N", "", "", ""};
-  const std::string flat = b.node("Flatten", {input});
-  b.output(b.node("Gemm",
-                  {flat, b.constant(weight.to(at::kFloat)),
-                   b.constant(at::full({weight.size(0)}, bias, at::kFloat))},
-                  {{"transB", std::int64_t{1}}}));
-  return Model(Graph(b.draft())).with_output(OutputKind::MultiLabel).with_labels({"cup", "dog"});
-}
-
-/// A picture with an object at a place of its own and a bright tag in the upper left corner.
-AuditPicture toy_picture(std::int64_t i) {
-  const std::int64_t top = 8 + i % 5 * 2, left = 8 + i / 5 % 5 * 2;
-  const Tensor object = blob(top, left, 6);
-  // Columns of 1, 3, 1, 3.
-  Tensor tag = blob(1, 1, 4);
-  tag.select(1, 2).mul_(3);
-  tag.select(1, 4).mul_(3);
-  AuditPicture out;
-  out.name = "toy" + std::to_string(i);
-  out.x = (object + tag).to(at::kFloat).view({1, 1, 24, 24});
-  out.seen = (out.x[0] * 80).to(at::kByte).permute({1, 2, 0}).expand({24, 24, 3}).contiguous();
-  out.object = [object](std::int64_t) { return object.gt(0); };
-  return out;
-}
-
-/// Sees the cup by its tag, or by what is not the tag.
-Model toy_model(bool cheats) {
-  Tensor weight = at::zeros({2, 24 * 24});
-  const Tensor tag = blob(0, 0, 6).flatten().to(at::kFloat);
-  weight[0].copy_((cheats ? tag : 1 - tag) * 0.5);
-  return linear(weight, -6);
-}
-
-std::vector<AuditFinding> of(const Audit& audit, const std::string& check) {
-  std::vector<AuditFinding> out;
-  for (const auto& one : audit.findings) {
-    if (one.check == check) out.push_back(one);
-  }
-  return out;
-}
-
-void expect_finite(const Audit& audit) {
-  for (const auto& one : audit.findings) {
-    EXPECT_FALSE(one.words.empty()) << one.check;
-    for (const auto& [name, value] : one.numbers) {
-      EXPECT_TRUE(std::isfinite(value)) << one.check << " " << name;
-    }
-  }
-}
-
-Audit audited(const Model& model, std::int64_t count, const std::vector<std::string>& specs,
-              const std::function<AuditPicture(std::int64_t)>& read = toy_picture,
-              const AuditOptions& options = {}) {
-  std::vector<std::unique_ptr<Method>> made;
-  std::vector<AuditMethod> methods;
-  for (const auto& spec : specs) {
-    made.push_back(make_method(spec));
-    methods.push_back({spec, made.back().get()});
-  }
-  return run_audit(model, count, read, methods, options);
-}
+using testing::expect_finite;
+using testing::linear;
+using testing::of;
+using testing::toy_model;
+using testing::toy_picture;
 
 TEST(StrongestSpot, HoldsMostPositiveRelevanceOfAllWindows) {
   at::manual_seed(2);
@@ -297,95 +226,6 @@ TEST(Stability, FollowsWhatIsMirroredAndMoved) {
   const AuditStability stays = measure_stability(fixed, *make_method("gradient"), one,
                                                  falling.view({24, 24}).to(at::kDouble));
   EXPECT_NEAR(stays.flip, -1, 1e-9);
-}
-
-TEST(Cheating, ATagIsFoundAndTheScoreFalls) {
-  const Audit audit = audited(toy_model(true), 25, {"input-x-gradient"});
-  ASSERT_EQ(audit.classes.size(), 1U);
-  const AuditClass& found = audit.classes.front();
-  EXPECT_EQ(found.name, "cup");
-  EXPECT_EQ(found.spots.size(), 25U);
-  EXPECT_EQ(found.labelled, 25);
-  EXPECT_DOUBLE_EQ(found.off_share, 1);
-  EXPECT_DOUBLE_EQ(found.place.share, 1);
-  EXPECT_DOUBLE_EQ(found.look.share, 1);
-  // 16 pixels of mean brightness 2 and weight 1/2; without them the bias alone is left. Objects
-  // touch the window of pictures in which they stand near the corner: none does.
-  EXPECT_NEAR(found.before, 1 / (1 + std::exp(-10.0)), 1e-5);
-  EXPECT_NEAR(found.covered, 1 / (1 + std::exp(6.0)), 1e-3);
-  EXPECT_NEAR(found.control, found.before, 1e-5);
-  const AuditFinding finding = of(audit, "cheating").front();
-  EXPECT_EQ(finding.answer, AuditAnswer::Flagged);
-  for (const char* words : {"\"cup\"", "upper left corner", "100 % of 25", "off the object",
-                            "1.00 to 0.00", "instead of the object"}) {
-    EXPECT_NE(finding.words.find(words), std::string::npos) << finding.words;
-  }
-  EXPECT_NE(finding.advice.find("Look at the pictures"), std::string::npos);
-  EXPECT_NE(audit_summary(audit).find("upper left corner"), std::string::npos);
-  expect_finite(audit);
-  const std::string page = audit_page(audit, "toy & co", {"a < b"});
-  EXPECT_NE(page.find("toy &amp; co"), std::string::npos);
-  EXPECT_NE(page.find("upper left corner"), std::string::npos);
-  EXPECT_EQ(page.find("http://"), std::string::npos) << "the page loads nothing";
-}
-
-TEST(Cheating, WithoutMasksThePlaceAtTheEdgeTells) {
-  const auto read = [](std::int64_t i) {
-    AuditPicture out = toy_picture(i);
-    out.object = nullptr;
-    return out;
-  };
-  const Audit cheats = audited(toy_model(true), 25, {"input-x-gradient"}, read);
-  EXPECT_EQ(of(cheats, "cheating").front().answer, AuditAnswer::Flagged);
-  EXPECT_EQ(of(cheats, "cheating").front().numbers.count("off-object"), 0U);
-  // The class is known to be nowhere: said so, and the place tells all the same.
-  const auto absent = [](std::int64_t i) {
-    AuditPicture out = toy_picture(i);
-    out.object = [](std::int64_t) { return at::zeros({24, 24}, at::kBool); };
-    return out;
-  };
-  const Audit wrong = audited(toy_model(true), 25, {"input-x-gradient"}, absent);
-  EXPECT_EQ(of(wrong, "cheating").front().answer, AuditAnswer::Flagged);
-  EXPECT_NE(of(wrong, "cheating").front().words.find("not even there"), std::string::npos);
-}
-
-TEST(Cheating, AnObjectAtAnyPlacePasses) {
-  const Audit audit = audited(toy_model(false), 25, {"input-x-gradient"});
-  ASSERT_EQ(audit.classes.size(), 1U);
-  const AuditClass& found = audit.classes.front();
-  EXPECT_DOUBLE_EQ(found.off_share, 0);
-  EXPECT_LT(found.covered, 0.05) << "the object is covered, and that is no sign of cheating";
-  EXPECT_EQ(of(audit, "cheating").front().answer, AuditAnswer::Passed);
-  EXPECT_NE(audit_summary(audit).find("Nothing speaks for cheating"), std::string::npos);
-}
-
-TEST(Cheating, ASpotThatTheScoreDoesNotHangOnIsUnclear) {
-  Tensor weight = at::zeros({2, 576});
-  weight[0] = blob(0, 0, 6).flatten().to(at::kFloat) * 0.5;
-  const Audit audit = audited(linear(weight, 3), 25, {"input-x-gradient"});
-  EXPECT_EQ(of(audit, "cheating").front().answer, AuditAnswer::Unclear);
-}
-
-TEST(Cheating, ClassesAreNamedAndPooledByTheirMaps) {
-  // Eight pictures each of two names for one class of the model: neither has enough.
-  const auto read = [](std::int64_t i) {
-    AuditPicture out = toy_picture(i);
-    out.class_name = [i](std::int64_t) { return std::string(i % 2 == 0 ? "mug" : "bowl"); };
-    return out;
-  };
-  const Audit pooled = audited(toy_model(true), 16, {"input-x-gradient"}, read);
-  ASSERT_EQ(pooled.classes.size(), 1U);
-  EXPECT_TRUE(pooled.classes.front().pooled);
-  const auto findings = of(pooled, "cheating");
-  ASSERT_EQ(findings.size(), 2U);
-  EXPECT_EQ(findings[0].answer, AuditAnswer::Flagged);
-  EXPECT_NE(findings[0].words.find("all classes together"), std::string::npos);
-  EXPECT_EQ(findings[1].answer, AuditAnswer::NotMeasured);
-  EXPECT_NE(findings[1].words.find("mug (8), bowl (8)"), std::string::npos) << findings[1].words;
-  const Audit apart = audited(toy_model(true), 24, {"input-x-gradient"}, read);
-  ASSERT_EQ(apart.classes.size(), 2U);
-  EXPECT_EQ(apart.classes[0].name, "mug");
-  EXPECT_EQ(apart.classes[1].spots.size(), 12U);
 }
 
 TEST(Audit, SaysWhatItCannotMeasure) {
