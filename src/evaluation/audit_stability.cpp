@@ -107,7 +107,7 @@ AuditFinding judge_score_stability(const std::vector<AuditStability>& results) {
   out.answer = answer_of(most <= kScoreStable, most > kScoreUnstable);
   out.words = fmt::format(
       "The model's own probability changes by {:.3f} when the picture is "
-      "mirrored and by {:.3f} when it moves by one pixel (up to {:.1f} passes).",
+      "mirrored and by {:.3f} when it moves by one pixel (up to {:.2f} passes).",
       flip, shift, kScoreStable);
   if (out.answer != AuditAnswer::Passed) {
     out.advice = "The model itself changes its mind; maps cannot be steadier than their model.";

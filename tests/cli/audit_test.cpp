@@ -1,4 +1,5 @@
 // `limn audit` as a process: the demo model that cheats, those that do not, and bad input.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.h"
@@ -23,6 +24,11 @@ class AuditCommand : public CommandLine {
                   "--sanity-maps", "2", "--sanity-stages", "2", "--force"});
   }
   Json data() const { return Json::parse(read_text(out() + "/audit.json")); }
+  /// The words without their lines.
+  static std::string unwrapped(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
   static Json finding(const Json& data, const std::string& check) {
     for (const auto& one : data["findings"]) {
       if (one["check"] == check) return one;
@@ -42,8 +48,9 @@ TEST_F(AuditCommand, CatchesTheDemoModelThatCheats) {
   EXPECT_GT(found["numbers"]["place"].get<double>(), 0.9);
   EXPECT_LT(found["numbers"]["covered"].get<double>(), 0.2);
   EXPECT_GT(found["numbers"]["control"].get<double>(), 0.9);
-  EXPECT_NE(result.out.find("in a corner"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("instead of the object"), std::string::npos) << result.out;
+  for (const char* words : {"in a corner", "The model may use it instead of the object"}) {
+    EXPECT_NE(unwrapped(result.out).find(words), std::string::npos) << result.out;
+  }
   const std::string page = read_text(out() + "/audit.html");
   EXPECT_EQ(page.find("http://"), std::string::npos) << "the page loads nothing";
   EXPECT_EQ(page.find("src=\"data"), page.find("src=\""));
@@ -56,7 +63,8 @@ TEST_F(AuditCommand, FlagsNoneOfTheHonestDemoModels) {
     ASSERT_EQ(result.code, 0) << result.err;
     const Json found = finding(data(), "cheating");
     EXPECT_EQ(found["answer"], "passed") << name << found.dump(1);
-    EXPECT_NE(result.out.find("Nothing speaks for cheating in 1 class"), std::string::npos)
+    EXPECT_NE(unwrapped(result.out).find("Nothing speaks for cheating in 1 class"),
+              std::string::npos)
         << result.out;
   }
 }
@@ -67,7 +75,8 @@ TEST_F(AuditCommand, TakesPicturesAndSaysWhatIsMissing) {
   const Json cheating = finding(data(), "cheating");
   EXPECT_EQ(cheating["answer"], "not measured");
   EXPECT_NE(cheating["advice"].get<std::string>().find("at least 12 pictures"), std::string::npos);
-  EXPECT_NE(result.out.find("cheating was not looked for"), std::string::npos) << result.out;
+  EXPECT_NE(unwrapped(result.out).find("cheating was not looked for"), std::string::npos)
+      << result.out;
   EXPECT_EQ(finding(data(), "agreement")["answer"], "not measured");
   for (const auto& one : data()["findings"]) {
     for (const auto& [name, value] : one["numbers"].items()) {
