@@ -96,7 +96,7 @@ constexpr double kScoreStable = 0.15, kScoreUnstable = 0.3;
 /// `FIRST ~ SECOND`), and each method's mean with the others (numbers `METHOD`). The lowest such
 /// mean: passed from kAgree on, flagged under kApart, and the words name the method.
 AuditFinding judge_agreement(const std::vector<AuditMaps>& methods);
-constexpr double kAgree = 0.3, kApart = 0.1;
+constexpr double kAgree = 0.3, kApart = 0.05;
 
 /// The window in which a map is strongest.
 struct AuditSpot {

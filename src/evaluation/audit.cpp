@@ -232,7 +232,7 @@ class Auditor {
       own->second.push_back(i);
     }
     double done = 0;
-    std::vector<std::string> few;
+    std::vector<std::pair<std::size_t, std::string>> few;
     std::vector<AuditFinding> found;
     const auto examine = [&](const std::vector<std::size_t>& numbers, bool pooled) {
       AuditClass one = examine_class(model_, audit_.cases, maps, numbers, options_.explain.seed);
@@ -247,7 +247,7 @@ class Auditor {
       if (static_cast<std::int64_t>(numbers.size()) >= kLeastMaps) {
         examine(numbers, false);
       } else {
-        few.push_back(fmt::format("{} ({})", name, numbers.size()));
+        few.emplace_back(numbers.size(), name);
       }
     }
     // What has nothing to do with a class, such as a border, shows in all of them together.
@@ -260,20 +260,33 @@ class Auditor {
     });
     const bool alone = found.empty() || pool;
     for (auto& one : found) add(std::move(one));
+    std::stable_sort(few.begin(), few.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
     if (!few.empty() || alone) add(too_few(few, alone));
   }
 
-  static AuditFinding too_few(const std::vector<std::string>& classes, bool alone) {
+  /// Classes with how many maps they have, most first.
+  static AuditFinding too_few(const std::vector<std::pair<std::size_t, std::string>>& classes,
+                              bool alone) {
     AuditFinding out{.check = "cheating", .subject = alone ? "single classes" : "other classes"};
-    out.words = fmt::format("Classes with fewer than {} usable maps:", kLeastMaps);
-    for (std::size_t i = 0; i < std::min<std::size_t>(classes.size(), 8); ++i) {
-      out.words += (i == 0 ? " " : ", ") + classes[i];
-    }
-    if (classes.size() > 8) out.words += fmt::format(" and {} more", classes.size() - 8);
-    if (classes.empty()) out.words = "No map can be used: all are constant or not finite";
-    out.words += ".";
     out.advice =
         fmt::format("Give at least {} pictures in which the model sees the class.", kLeastMaps);
+    if (classes.empty()) {
+      out.words = "No map can be used: all are constant or not finite.";
+      return out;
+    }
+    constexpr std::size_t kNamed = 8;
+    out.words = fmt::format("Classes with fewer than {} usable maps:", kLeastMaps);
+    for (std::size_t i = 0; i < std::min(classes.size(), kNamed); ++i) {
+      const auto& [count, name] = classes[i];
+      // ImageNet's names list synonyms.
+      out.words +=
+          fmt::format("{} {} ({})", i == 0 ? "" : ",", name.substr(0, name.find(',')), count);
+    }
+    if (classes.size() > kNamed) {
+      out.words += fmt::format(" and {} more", classes.size() - kNamed);
+    }
+    out.words += ".";
     return out;
   }
 

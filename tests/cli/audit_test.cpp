@@ -19,7 +19,7 @@ class AuditCommand : public CommandLine {
   }
   /// Hexagons with the tag, few maps a check.
   ProcessResult hexagons(const std::string& name) const {
-    return audit({demo_model(name + ".onnx"), "shapes(n=150, tag=on-class)", "--limit", "150",
+    return audit({demo_model(name + ".onnx"), "shapes(n=110, tag=on-class)", "--limit", "110",
                   "--class", "hexagon", "-m", "lrp", "-m", "gradient", "--few", "3",
                   "--sanity-maps", "2", "--sanity-stages", "2", "--force"});
   }
