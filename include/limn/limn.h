@@ -1,5 +1,6 @@
 // Everything: import, explain, pictures, files. The core alone is limn/method.h and below.
 #pragma once
+#include "limn/audit.h"
 #include "limn/bilrp.h"
 #include "limn/class_map.h"
 #include "limn/compare_maps.h"

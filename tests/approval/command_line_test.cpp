@@ -23,6 +23,7 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"shapes", "--help"},
                                                           {"data", "--help"},
                                                           {"spray", "--help"},
+                                                          {"audit", "--help"},
                                                           {"concepts", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
