@@ -74,6 +74,8 @@ int run(int count, char** values) {
   add_shapes(app, action);
   add_data(app, action);
   add_spray(app, action);
+  add_visualize(app, action);
+  add_invert(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {
