@@ -65,10 +65,11 @@ void put_pictures(const InvertCommand& command, const std::vector<Inversion>& al
   std::vector<render::GridTile> tiles = {
       {render::picture_bytes(all.front().original), "the picture", ""}};
   Tensors traces;
-  for (const auto& one : all) {
-    tiles.push_back({render::picture_bytes(one.picture), one.layer,
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Inversion& one = all[i];
+    tiles.push_back({render::picture_bytes(one.picture), command.layers[i],
                      fmt::format("{}; error {:.2g}", shape_words(one.shape), one.error)});
-    outbox.put(file_of(one.layer), encode_png(tiles.back().picture));
+    outbox.put(file_of(command.layers[i]), encode_png(tiles.back().picture));
     traces.push_back(one.trace);
   }
   outbox.put(kGrid, encode_png(render::picture_grid(tiles)));
@@ -86,14 +87,15 @@ Json answer_json(const InvertCommand& command, const Input& input, const Loaded&
   Json files = {{"grid", kGrid}};
   if (command.trace) files["trace"] = "trace.npy";
   json["files"] = std::move(files);
-  for (const auto& one : all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Inversion& one = all[i];
     json["layers"].push_back({{"layer", one.layer},
                               {"shape", one.shape},
                               {"start_error", one.trace[0].item<double>()},
                               {"error", one.error},
                               {"difference", one.difference},
                               {"notes", one.notes},
-                              {"file", file_of(one.layer)}});
+                              {"file", file_of(command.layers[i])}});
   }
   return json;
 }

@@ -13,9 +13,9 @@
 namespace limn {
 namespace {
 
-/// The value's name; empty: that of the class scores.
+/// The value's name, also where a node's stands for it; empty: that of the class scores.
 std::string chosen_name(const Model& model, const std::string& name) {
-  if (!name.empty()) return name;
+  if (!name.empty()) return model.graph().value(model.graph().at(name)).name;
   if (model.is_detector()) {
     fail(ErrorCode::Unsupported,
          "a detector answers for boxes and has no scores of the whole picture; give a unit of an "

@@ -53,7 +53,6 @@ TEST_F(VisualizeTest, WritesAPictureAUnitAGridAndAManifest) {
   VisualizeOptions options;
   options.steps = 6;
   options.seed = 3;
-  at::set_num_threads(1);
   const auto same = limn::visualize(load_model(model()), {{"r2", 2}, {"r2", 3}}, options);
   EXPECT_NEAR(what["units"][3]["activation"].get<double>(), same[0].activation, 1e-3);
   const cv::Mat shown = image("unit-r2-2.png");

@@ -110,16 +110,16 @@ TEST(Visualize, IsThePlainLoopOnALinearModel) {
 
 TEST(Visualize, OfALinearModelGoesToTheSignOfTheWeights) {
   const Tensor w = weights(1);
-  for (const char* kind : {"pixels", "fourier"}) {
-    VisualizeOptions options = bare(400);
-    options.parametrization = kind;
-    options.rate = 0.1;
-    const auto one = visualize(linear(w), {{"", 0}}, options).front();
-    const Tensor expected = w[0].gt(0).to(at::kFloat).view({kChannels, kHeight, kWidth});
-    const Tensor strong = w[0].abs().gt(0.2).view({kChannels, kHeight, kWidth});
-    EXPECT_LT(((one.picture - expected) * strong).abs().max().item<double>(), 0.1) << kind;
-    EXPECT_GT(one.activation, 0.95 * w.clamp_min(0).sum().item<double>());
-  }
+  const double highest = w.clamp_min(0).sum().item<double>();
+  VisualizeOptions options = bare(400);
+  options.rate = 0.1;
+  const auto one = visualize(linear(w), {{"", 0}}, options).front();
+  const Tensor signs = w[0].gt(0).to(at::kFloat).view({kChannels, kHeight, kWidth});
+  EXPECT_LT(apart(one.picture, signs), 0.02);
+  EXPECT_GT(one.activation, 0.99 * highest);
+  // Frequencies move all pixels at once, and the sigmoid holds a few where they went first.
+  options.parametrization = "fourier";
+  EXPECT_GT(visualize(linear(w), {{"", 0}}, options).front().activation, 0.9 * highest);
 }
 
 TEST(Visualize, TheWeightsOfPricesDoNotDependOnTheModelsScale) {
