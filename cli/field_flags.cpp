@@ -1,6 +1,10 @@
 // See field_flags.h.
 #include "cli/field_flags.h"
 
+#include <algorithm>
+
+#include "limn/error.h"
+
 namespace limn::cli {
 
 std::vector<CLI::Option*> add_field_flags(CLI::App& command, const Fields& fields,
@@ -23,6 +27,17 @@ std::vector<CLI::Option*> add_field_flags(CLI::App& command, const Fields& field
                       ->group(group));
   }
   return all;
+}
+
+void refuse_beside_plain(const CLI::App& command, const std::vector<CLI::Option*>& flags,
+                         const std::vector<std::string>& allowed) {
+  if (command.count("--plain") == 0) return;
+  for (const CLI::Option* flag : flags) {
+    const std::string name = flag->get_name();
+    if (flag->count() == 0 || name == "--plain") continue;
+    if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;
+    fail(ErrorCode::InvalidArgument, "--plain has constants of its own; leave ", name, " out");
+  }
 }
 
 }  // namespace limn::cli

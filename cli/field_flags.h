@@ -13,4 +13,9 @@ namespace limn::cli {
 std::vector<CLI::Option*> add_field_flags(CLI::App& command, const Fields& fields,
                                           const std::string& group);
 
+/// Throws InvalidArgument where, beside `--plain`, one of the flags was given that it has constants
+/// of its own for: all but those named.
+void refuse_beside_plain(const CLI::App& command, const std::vector<CLI::Option*>& flags,
+                         const std::vector<std::string>& allowed);
+
 }  // namespace limn::cli

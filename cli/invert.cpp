@@ -170,11 +170,6 @@ void add_invert(CLI::App& app, Action& action) {
       ->allow_extra_args(false)
       ->required();
   const auto flags = add_field_flags(*sub, invert_fields(command->options), "Finding the picture");
-  CLI::Option* plain = sub->get_option("--plain");
-  for (CLI::Option* flag : flags) {
-    const std::string name = flag->get_name();
-    if (name != "--plain" && name != "--steps") flag->excludes(plain);
-  }
   const char* const group = "Results";
   sub->add_option("--seed", command->options.seed, "of the noise that it starts from")
       ->group("Finding the picture");
@@ -195,7 +190,10 @@ void add_invert(CLI::App& app, Action& action) {
       "\n"
       "Example:\n"
       "  limn invert model.onnx cat.jpg --layer relu1_2 --layer relu3_3 --layer relu5_3 -o back\n");
-  sub->callback([command, &action] { action = [command] { return invert_of(*command); }; });
+  sub->callback([command, sub, flags, &action] {
+    refuse_beside_plain(*sub, flags, {"--steps"});
+    action = [command] { return invert_of(*command); };
+  });
 }
 
 }  // namespace limn::cli

@@ -176,6 +176,7 @@ Json unit_json(const Wanted& wanted, const Visualization& one) {
                {"is_class", wanted.unit.layer.empty()},
                {"start_activation", one.start},
                {"activation", one.activation},
+               {"opened_steps", one.opened},
                {"dead", one.dead},
                {"notes", one.notes},
                {"file", wanted.file}};
@@ -276,11 +277,6 @@ void add_visualize(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   const auto flags =
       add_field_flags(*sub, visualize_fields(command->options), "Making the picture");
-  CLI::Option* plain = sub->get_option("--plain");
-  for (CLI::Option* flag : flags) {
-    const std::string name = flag->get_name();
-    if (name != "--plain" && name != "--steps" && name != "--batch") flag->excludes(plain);
-  }
   const char* const group = "Results";
   sub->add_option("--start", command->start, "the picture to start from, instead of noise")
       ->type_name("PICTURE")
@@ -304,7 +300,10 @@ void add_visualize(CLI::App& app, Action& action) {
       "  limn visualize models/shapes_vgg.onnx --class all -o classes\n"
       "  limn visualize model.onnx --unit relu4_2:0-15 --steps 512 -o units\n"
       "  limn visualize model.onnx --unit relu4_2:7 --start photo.jpg --plain -o dream\n");
-  sub->callback([command, &action] { action = [command] { return visualize_of(*command); }; });
+  sub->callback([command, sub, flags, &action] {
+    refuse_beside_plain(*sub, flags, {"--steps", "--batch"});
+    action = [command] { return visualize_of(*command); };
+  });
 }
 
 }  // namespace limn::cli

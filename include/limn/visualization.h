@@ -57,8 +57,9 @@ struct Visualization {
   Tensor picture;         ///< float32 [C, H, W] in [0, 1], red first; C is 3, or 1 of gray models
   double start = 0;       ///< the activation on the picture at the start
   double activation = 0;  ///< and on `picture`: the mean over places, or the center
-  Tensor trace;       ///< [steps] float64: the activation that each step saw, on its shifted view
-  bool dead = false;  ///< no step had a gradient: nothing that is seen changes the unit
+  Tensor trace;  ///< [steps] float64: the activation that each step saw, on its shifted view
+  std::int64_t opened = 0;  ///< steps in which ReLUs let the gradient pass, since it was zero
+  bool dead = false;        ///< no step had a gradient: nothing that is seen changes the unit
   std::vector<std::string> notes;
 };
 
@@ -89,7 +90,7 @@ std::int64_t unit_count(const Model& model, const std::string& layer,
 /// How a picture is found back.
 struct InvertOptions {
   std::int64_t steps = 0;  ///< of Adam; 0: 512, or the plain variant's own number
-  double rate = 0.1;       ///< Adam's first step; it falls to 0 as half a cosine
+  double rate = 0.1;       ///< Adam's step, in the parameters
   std::string parametrization = "fourier", color = "decorrelated";  ///< as VisualizeOptions
   double deviation = 0.01;                    ///< of the parameters at the start
   double tv = 1;                              ///< weight of the mean total variation
@@ -117,8 +118,7 @@ struct Inversion {
 /// Looks for a picture p with the same inner value phi as the input x [1, C, H, W]:
 ///   min |phi(p) - phi0|^2 / |phi0|^2 + tv TV(p) + norm mean |2 p - 1|^alpha,
 /// TV(p) = mean ((p(y+1, x) - p(y, x))^2 + (p(y, x+1) - p(y, x))^2)^(tv_beta / 2),
-/// by Adam on the parameters of `visualize`, from noise, in steps of
-/// rate (1 + cos(pi t / steps)) / 2. `plain`: on the normalized input, from
+/// by Adam on the parameters of `visualize`, from noise. `plain`: on the normalized input, from
 /// 0.1 N(0, 1), 201 steps with momentum 0.9, of size 1e4, a tenth of it after steps 1, 41, 81 ...,
 /// on .1 |phi - phi0|^2 / |phi0|^2 + 1e-7 sum x^6 + 1e-8 sum TV. An input from which the value can
 /// be told exactly is found back. Throws as `visualize`, and Numerical where phi0 is zero, or the

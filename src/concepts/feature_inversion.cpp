@@ -4,8 +4,6 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <cmath>
-
 #include "base/counter_random.h"
 #include "concepts/descent.h"
 #include "concepts/inner_value.h"
@@ -66,9 +64,6 @@ Found search(const Goal& goal, const PictureSpace& space, const InvertOptions& o
   const std::int64_t steps = o.steps > 0 ? o.steps : kSteps;
   Found out;
   for (std::int64_t t = 0; t < steps; ++t) {
-    // Steps that shrink to zero let noise settle.
-    const double done = static_cast<double>(t) / static_cast<double>(steps);
-    descent.set_rate(o.rate * (1 + std::cos(M_PI * done)) / 2);
     const Tensor picture = form.picture(descent.parameters());
     const Tensor x = space.input_of(picture);
     Tensor gradient;
@@ -117,8 +112,7 @@ Found plain_search(const Goal& goal, const PictureSpace& space, const InvertOpti
 Fields invert_fields(InvertOptions& o) {
   return {integer_field("steps", o.steps, 0, 1'000'000,
                         "steps; 0: 512, or the plain variant's own number"),
-          real_field("rate", o.rate, 1e-6, 100,
-                     "size of Adam's first step in the parameters; it falls to 0 as a cosine"),
+          real_field("rate", o.rate, 1e-6, 100, "size of Adam's step in the parameters"),
           choice_field("parametrization", o.parametrization, {"fourier", "pixels"},
                        "what is optimized: frequencies weighted 1/f, or pixels"),
           choice_field("color", o.color, {"decorrelated", "rgb"},

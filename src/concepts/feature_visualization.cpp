@@ -49,7 +49,7 @@ Tensor activations(const ClimbRequest& request, const Tensor& pictures) {
   return (value.to(at::kDouble) * weights).flatten(1).sum(1).cpu();
 }
 
-void say(Visualization& one, std::int64_t opened, std::int64_t flat, std::int64_t steps) {
+void say(Visualization& one, std::int64_t flat, std::int64_t steps) {
   one.dead = flat == steps;
   if (one.dead) {
     one.notes.emplace_back(
@@ -59,10 +59,6 @@ void say(Visualization& one, std::int64_t opened, std::int64_t flat, std::int64_
   }
   if (flat > 0) {
     one.notes.push_back(concat("in ", flat, " of ", steps, " steps the unit had no gradient"));
-  }
-  if (opened > 0) {
-    one.notes.push_back(concat("in ", opened, " of ", steps,
-                               " steps its gradient was zero until ReLUs let it pass"));
   }
   if (!(one.activation > one.start)) {
     one.notes.emplace_back(
@@ -86,8 +82,8 @@ std::vector<Visualization> climb_batch(const ClimbRequest& request, bool is_clas
     one.start = before[n].item<double>();
     one.activation = after[n].item<double>();
     one.trace = done.trace[n].contiguous();
-    say(one, done.opened[n].item<std::int64_t>(), done.flat[n].item<std::int64_t>(),
-        done.trace.size(1));
+    one.opened = done.opened[n].item<std::int64_t>();
+    say(one, done.flat[n].item<std::int64_t>(), done.trace.size(1));
     all.push_back(std::move(one));
   }
   return all;

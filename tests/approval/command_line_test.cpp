@@ -24,6 +24,8 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"data", "--help"},
                                                           {"spray", "--help"},
                                                           {"concepts", "--help"},
+                                                          {"visualize", "--help"},
+                                                          {"invert", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},
