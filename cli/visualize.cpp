@@ -34,7 +34,7 @@ struct VisualizeCommand {
 
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kGrid = "grid.png";
-constexpr std::int64_t kMostUnits = 65536;
+constexpr std::int64_t kMostUnits = 4096;
 /// Curves that a plot of traces can show.
 constexpr std::size_t kMostLines = 12;
 

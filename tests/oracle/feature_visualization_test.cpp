@@ -11,6 +11,7 @@
 #include "limn/visualization.h"
 #include "methods/noise.h"
 #include "support/linear_pictures.h"
+#include "support/small_detector.h"
 #include "support/small_model.h"
 #include "support/support.h"
 
@@ -418,6 +419,14 @@ TEST(Visualize, RefusesWithWords) {
         visualize(open, {{"v0", 0}}, {.size = {100'000, 100'000}});
       },
       code, "cannot be made");
+}
+
+TEST(Visualize, DetectorsHaveUnitsButNoClasses) {
+  const Model model = testing::small_detector();
+  expect_refused([&] { visualize(model, {{"", 0}}); }, ErrorCode::Unsupported, "answers for boxes");
+  const auto one = visualize(model, {{"v1", 0}}, {.steps = 100}).front();
+  EXPECT_GT(one.activation, one.start);
+  EXPECT_GT(one.picture[0].mean().item<double>(), 0.6) << "channel 0 passes red on";
 }
 
 TEST(Visualize, RefusesValuesThatAreNotNumbers) {
