@@ -33,6 +33,8 @@ void add_shapes(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_spray(CLI::App& app, Action& action);
 void add_audit(CLI::App& app, Action& action);
+void add_visualize(CLI::App& app, Action& action);
+void add_invert(CLI::App& app, Action& action);
 
 /// The command line as typed, for the manifest.
 const std::vector<std::string>& command_line();

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "cli/model_options.h"
 #include "cli/outbox.h"
 #include "cli/progress.h"
+#include "cli/unit_list.h"
 #include "limn/error.h"
 #include "limn/image.h"
 
@@ -27,35 +27,6 @@ struct ConceptsCommand {
   std::vector<std::string> operators;
   bool force = false, json = false;
 };
-
-/// `0,5,8-12`.
-std::vector<std::int64_t> unit_list(const std::string& text) {
-  std::vector<std::int64_t> out;
-  const char *at = text.data(), *const end = at + text.size();
-  const auto refuse = [&] {
-    fail(ErrorCode::InvalidArgument, "--units is \"", text,
-         "\"; give numbers and ranges with commas between: 0,5,8-12");
-  };
-  const auto number = [&] {
-    std::int64_t value = 0;
-    const auto read = std::from_chars(at, end, value);
-    if (read.ec != std::errc() || value < 0 || value > 1'000'000) refuse();
-    at = read.ptr;
-    return value;
-  };
-  while (at < end) {
-    const std::int64_t first = number();
-    std::int64_t last = first;
-    if (at < end && *at == '-') {
-      ++at;
-      last = number();
-    }
-    if (last < first || (at < end && *at != ',') || at + 1 == end) refuse();
-    for (std::int64_t unit = first; unit <= last; ++unit) out.push_back(unit);
-    if (at < end) ++at;
-  }
-  return out;
-}
 
 Dissection run(const ConceptsCommand& command, const Model& model, const ConceptSource& source) {
   DissectionOptions options = command.options;
@@ -175,7 +146,7 @@ int concepts(ConceptsCommand command) {
     fail(ErrorCode::InvalidArgument, "-o is \"", command.file,
          "\"; give a name that ends in .html (a page) or .png (a figure of the strongest units)");
   }
-  command.options.units = unit_list(command.units);
+  command.options.units = unit_list(command.units, "--units");
   if (!command.operators.empty()) command.options.search.operators.clear();
   for (const auto& word : command.operators) {
     command.options.search.operators.push_back(formula_operator(word));

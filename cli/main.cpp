@@ -75,6 +75,8 @@ int run(int count, char** values) {
   add_data(app, action);
   add_spray(app, action);
   add_audit(app, action);
+  add_visualize(app, action);
+  add_invert(app, action);
   try {
     app.parse(count, values);
   } catch (const CLI::Success& success) {

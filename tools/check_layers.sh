@@ -20,6 +20,7 @@ find src cli include -name '*.h' -o -name '*.cpp' -o -name '*.inc' | sort | xarg
     header["bilrp"] = 7
     header["concepts"] = 7
     header["audit"] = header["results"] = 9
+    header["visualization"] = 7
     header["statistics"] = header["tables"] = header["suite"] = header["runner"] = header["limn"] = 9
     for (i = split("image sidecar shapes render report compare_maps insertion_deletion dataset metric class_map localization dense_crf faithfulness resample sanity spray", headers, " "); i > 0; --i) header[headers[i]] = 8
   }

@@ -31,3 +31,4 @@
 #include "limn/tables.h"
 #include "limn/target.h"
 #include "limn/version.h"
+#include "limn/visualization.h"

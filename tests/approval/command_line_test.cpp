@@ -25,6 +25,8 @@ TEST(CommandLine, HelpAndLists) {
                                                           {"spray", "--help"},
                                                           {"audit", "--help"},
                                                           {"concepts", "--help"},
+                                                          {"visualize", "--help"},
+                                                          {"invert", "--help"},
                                                           {"list", "methods"},
                                                           {"list", "operators"},
                                                           {"list", "grad-cam"},
