@@ -116,6 +116,8 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
       composite(canonical_name(asked.composite)),
       model(whole) {
   const Model folded = whole.folded();
+  // A node's name stands for its first output.
+  if (!layer.empty()) layer = whole.graph().value(whole.graph().at(layer)).name;
   if (layer.empty() && !whole.labels().empty() && !whole.is_detector()) {
     layer = folded.graph().value(folded.logits()).name;
     if (options.embedding == "auto") options.embedding = "positive";
@@ -123,7 +125,6 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
   if (layer.empty()) layer = default_embedding_layer(folded);
   Model variant = folded;
   if (!folded.graph().find(layer)) {
-    whole.graph().at(layer);
     variant = whole;
     notes.push_back("batch norm stays as it is, since layer \"" + layer +
                     "\" does not exist once it is folded: relevance passes through it, and sums "
