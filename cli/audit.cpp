@@ -179,23 +179,19 @@ int audit(AuditCommand command) {
   outbox.prepare({kPage, kData});
   AuditOptions& options = command.options;
   if (!command.only.empty()) options.only = class_of(loaded.model, command.only);
-  options.explain.score = score_of(loaded, command.settings);
-  options.explain.seed = command.settings.seed;
-  options.explain.bfloat16 = loaded.bfloat16;
+  options.explain = explain_options(loaded, command.settings);
   options.explain.progress = [](double) { check_interrupt(); };
-  std::optional<Progress> line;
-  std::string shown;
+  StagedProgress progress;
   options.progress = [&](const std::string& what, double done, double total) {
     check_interrupt();
-    if (what != shown) line.emplace(shown = what, total);
-    line->at(done);
+    progress.at(what, done, total);
   };
   std::vector<AuditMethod> asked;
   for (const auto& one : methods) asked.push_back({one.asked, one.method.get()});
   const Audit result = run_audit(
       loaded.model, pictures.size(), [&](std::int64_t i) { return pictures.read(loaded.model, i); },
       asked, options);
-  line.reset();
+  progress.clear();
   std::string typed;
   for (const auto& word : command_line()) typed += (typed.empty() ? "" : " ") + word;
   const auto pictures_read = result.pictures - result.left_out;

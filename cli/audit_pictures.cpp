@@ -17,16 +17,6 @@ namespace {
 
 constexpr std::size_t kNamed = 10;
 
-/// True where the text is no file and its name is that of a data set.
-bool is_dataset(const std::string& text) {
-  if (std::filesystem::exists(text)) return false;
-  const std::string name = text.substr(0, text.find('('));
-  if (name.size() < text.size()) return true;
-  const auto& all = datasets();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const DatasetEntry& one) { return one.info.name == name; });
-}
-
 /// A mask [h, w] of the picture, brought to the input as the picture is.
 Tensor as_seen(const Tensor& mask, const Model& model) {
   const Tensor gray = mask.to(at::kByte).mul(255).unsqueeze(2).expand({-1, -1, 3}).contiguous();
@@ -38,7 +28,7 @@ Tensor as_seen(const Tensor& mask, const Model& model) {
 }  // namespace
 
 AuditPictures::AuditPictures(const AuditChoice& choice) : choice_(choice) {
-  const auto sets = std::count_if(choice.from.begin(), choice.from.end(), is_dataset);
+  const auto sets = std::count_if(choice.from.begin(), choice.from.end(), names_dataset);
   if (sets > 0 && choice.from.size() > 1) {
     fail(ErrorCode::InvalidArgument, "give one data set alone, or pictures and folders");
   }

@@ -159,4 +159,14 @@ ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {
   return is_share ? ScoreKind::Probability : kind;
 }
 
+ExplainOptions explain_options(const LoadedModel& loaded, const ExplainSettings& settings) {
+  ExplainOptions options;
+  options.score = score_of(loaded, settings);
+  options.seed = settings.seed;
+  options.batch = settings.batch;
+  options.bfloat16 = loaded.bfloat16;
+  options.fallback_gradient = settings.fallback == "gradient";
+  return options;
+}
+
 }  // namespace limn::cli

@@ -44,5 +44,7 @@ std::string slug(const std::string& text);
 
 /// The score kind in use: the option, else the sidecar's.
 ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings);
+/// What the settings say of a method's run.
+ExplainOptions explain_options(const LoadedModel& loaded, const ExplainSettings& settings);
 
 }  // namespace limn::cli

@@ -30,12 +30,10 @@ struct ConceptsCommand {
 
 Dissection run(const ConceptsCommand& command, const Model& model, const ConceptSource& source) {
   DissectionOptions options = command.options;
-  std::optional<Progress> line;
-  std::string shown;
+  StagedProgress progress;
   options.progress = [&](const std::string& what, double done, double total) {
     check_interrupt();
-    if (what != shown) line.emplace(shown = what, total);
-    line->at(done);
+    progress.at(what, done, total);
   };
   return dissect(model, source, options);
 }

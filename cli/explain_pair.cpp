@@ -238,9 +238,7 @@ std::vector<std::string> doubts(const PairCommand& command, const LoadedModel& m
   const bool pictures = std::any_of(sides.inputs.begin(), sides.inputs.end(),
                                     [](const Input& input) { return !input.is_tensor; });
   if (pictures && !model.model.preprocessing().known) {
-    out.emplace_back(
-        "nobody said how this model's pictures are prepared, so values from 0 to 1 are a guess; "
-        "give --preset, --mean and --std, or a sidecar");
+    out.emplace_back(kUnknownPreprocessing);
   }
   return out;
 }

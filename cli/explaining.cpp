@@ -208,12 +208,7 @@ class Runner {
       heed_interrupt();
       if (ended_) throw EndEarly();
       const bool anytime = methods_[m].method->info().anytime;
-      ExplainOptions options;
-      options.score = score_of(loaded_, settings_);
-      options.seed = settings_.seed;
-      options.batch = settings_.batch;
-      options.bfloat16 = loaded_.bfloat16;
-      options.fallback_gradient = settings_.fallback == "gradient";
+      ExplainOptions options = explain_options(loaded_, settings_);
       const double done = static_cast<double>(done_);
       const auto maps = static_cast<double>(targets.size() * group.loaded.size());
       const double start = now();

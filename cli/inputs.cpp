@@ -6,6 +6,7 @@
 #include <set>
 
 #include "image/file.h"
+#include "limn/dataset.h"
 #include "limn/error.h"
 #include "limn/npy.h"
 #include "limn/sidecar.h"
@@ -38,6 +39,15 @@ std::vector<std::string> files_of(const std::string& path) {
 }
 
 }  // namespace
+
+bool names_dataset(const std::string& text) {
+  if (fs::exists(text)) return false;
+  if (text.ends_with(')') && text.find('(') != std::string::npos) return true;
+  const std::string name = text.substr(0, text.find('('));
+  const auto& all = datasets();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const DatasetEntry& one) { return one.info.name == name; });
+}
 
 std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
   std::vector<Input> inputs;

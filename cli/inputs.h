@@ -23,6 +23,9 @@ struct Loaded {
   Geometry geometry;
 };
 
+/// True where the text is no file and names a data set: `shapes`, `coco(instances.json)`.
+bool names_dataset(const std::string& text);
+
 /// Folders become their pictures and tensors in the order of names; of tensors the header alone is
 /// read. Throws NotFound where a path does not exist or a folder has none.
 std::vector<Input> list_inputs(const std::vector<std::string>& paths);

@@ -149,10 +149,7 @@ int invert_of(const InvertCommand& command) {
     print(all, outbox.path(kGrid), seconds);
   }
   if (!model.preprocessing().known && !input.is_tensor) {
-    fmt::print(
-        stderr,
-        "limn: warning: nobody said how this model's pictures are prepared, so values from 0 "
-        "to 1 are a guess; give --preset, --mean and --std, or a sidecar\n");
+    fmt::print(stderr, "limn: warning: {}\n", kUnknownPreprocessing);
   }
   return 0;
 }

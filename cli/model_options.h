@@ -18,6 +18,11 @@ struct ModelOptions {
   std::int64_t threads = 0;
 };
 
+/// What is said where a picture is prepared for a model of unknown preprocessing.
+constexpr const char* kUnknownPreprocessing =
+    "nobody said how this model's pictures are prepared, so values from 0 to 1 are a guess; give "
+    "--preset, --mean and --std, or a sidecar";
+
 /// The model argument, `--device`, `--precision`, `--threads` and `--labels`; with `pictures` the
 /// preprocessing options, too.
 void add_model_options(CLI::App& command, ModelOptions& options, bool pictures = true);

@@ -44,6 +44,11 @@ void Progress::at(double done) {
   std::fflush(stderr);
 }
 
+void StagedProgress::at(const std::string& unit, double done, double total) {
+  if (unit != unit_) line_.emplace(unit_ = unit, total);
+  line_->at(done);
+}
+
 void Progress::clear() {
   if (shown_) std::fputs("\r\033[K", stderr);
   shown_ = false;

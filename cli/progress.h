@@ -1,6 +1,7 @@
 // One progress line with rate and estimated time, on stderr.
 #pragma once
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace limn::cli {
@@ -23,6 +24,18 @@ class Progress {
   bool terminal_ = false;
   bool shown_ = false;
   std::chrono::steady_clock::time_point start_, last_;
+};
+
+/// A line for each part of a run.
+class StagedProgress {
+ public:
+  /// A new `unit` starts a new line.
+  void at(const std::string& unit, double done, double total);
+  void clear() { line_.reset(); }
+
+ private:
+  std::optional<Progress> line_;
+  std::string unit_;
 };
 
 /// `3 s`, `2 min 10 s`, `1 h 5 min`.

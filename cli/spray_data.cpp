@@ -26,7 +26,7 @@ class DataMaps {
       : loaded_(loaded),
         data_(data),
         choice_(choice),
-        score_(score_of(loaded, settings)),
+        explaining_(explain_options(loaded, settings)),
         methods_(make_methods(settings)),
         collector_(choice) {
     const auto targets = make_targets(settings);
@@ -46,11 +46,6 @@ class DataMaps {
     }
     asked_ = !top1 ? Asked::One : choice.target_given ? Asked::Likeliest : Asked::Labels;
     label_of_ = link_classes(loaded.model, data, choice.classes, false);
-    explaining_.score = score_;
-    explaining_.seed = settings.seed;
-    explaining_.batch = settings.batch;
-    explaining_.bfloat16 = loaded.bfloat16;
-    explaining_.fallback_gradient = settings.fallback == "gradient";
   }
 
   SprayInput run() {
@@ -151,13 +146,12 @@ class DataMaps {
   const LoadedModel& loaded_;
   const Dataset& data_;
   const SprayChoice& choice_;
-  ScoreKind score_;
+  ExplainOptions explaining_;
   std::vector<MethodChoice> methods_;
   SprayCollector collector_;
   Target target_;
   Asked asked_ = Asked::Labels;
   std::vector<int> label_of_;
-  ExplainOptions explaining_;
 };
 
 }  // namespace
@@ -171,14 +165,6 @@ SprayInput make_spray_maps(const LoadedModel& loaded, const Dataset& data,
          "; give another data set, another -t, or no --predicted");
   }
   return input;
-}
-
-bool names_dataset(const std::string& text) {
-  if (std::filesystem::exists(text)) return false;
-  if (text.ends_with(')') && text.find('(') != std::string::npos) return true;
-  const auto& all = datasets();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const DatasetEntry& one) { return one.info.name == text; });
 }
 
 }  // namespace limn::cli

@@ -62,8 +62,5 @@ SprayInput make_spray_maps(const LoadedModel& loaded, const std::vector<Input>& 
 /// Dataset::read, Method::explain and link_classes do; NotFound where no map is left.
 SprayInput make_spray_maps(const LoadedModel& loaded, const Dataset& data,
                            const ExplainSettings& settings, const SprayChoice& choice);
-/// Whether an argument is the spec of a data set: `shapes(n=200)`. What exists as a file or folder
-/// is none.
-bool names_dataset(const std::string& text);
 
 }  // namespace limn::cli

@@ -253,10 +253,7 @@ int visualize_of(VisualizeCommand command) {
     print(wanted, all, outbox.path(kGrid), seconds);
   }
   if (!model.preprocessing().known) {
-    fmt::print(
-        stderr,
-        "limn: warning: nobody said how this model's pictures are prepared, so values from 0 "
-        "to 1 are a guess; give --preset, --mean and --std, or a sidecar\n");
+    fmt::print(stderr, "limn: warning: {}\n", kUnknownPreprocessing);
   }
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "limn/concepts.h"
 #include "limn/error.h"
 #include "limn/shapes.h"
+#include "support/refusal.h"
 #include "support/small_model.h"
 
 namespace limn {
@@ -79,16 +80,6 @@ DissectionOptions options() {
   out.quantile = 0.45;
   out.examples = 3;
   return out;
-}
-
-void expect_refused(const std::function<void()>& body, ErrorCode code, const std::string& words) {
-  try {
-    body();
-    ADD_FAILURE() << "not refused: " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
-  }
 }
 
 TEST(Dissections, UnitsThatAreConceptsAreFound) {
@@ -198,22 +189,25 @@ TEST(Dissections, WhatCannotBeDoneIsRefused) {
       dissect(model, good, how);
     };
   };
-  expect_refused(with([](auto& o) { o.layer = "logits"; }), ErrorCode::InvalidArgument,
-                 "[N, units, h, w]");
-  expect_refused(with([](auto& o) { o.layer = "unit"; }), ErrorCode::NotFound, "units");
-  expect_refused(with([](auto& o) { o.units = {3}; }), ErrorCode::InvalidArgument, "0 to 2");
-  expect_refused(with([](auto& o) { o.quantile = 0.001; }), ErrorCode::InvalidArgument,
-                 "more pictures");
-  expect_refused(with([](auto& o) { o.quantile = 0; }), ErrorCode::InvalidArgument, "quantile");
-  expect_refused(with([](auto& o) { o.search.beam = 0; }), ErrorCode::InvalidArgument, "beam");
-  expect_refused([&] { dissect(model, Pictures{}, options()); }, ErrorCode::BadInput,
-                 "holds no picture");
+  testing::expect_refused(with([](auto& o) { o.layer = "logits"; }), ErrorCode::InvalidArgument,
+                          "[N, units, h, w]");
+  testing::expect_refused(with([](auto& o) { o.layer = "unit"; }), ErrorCode::NotFound, "units");
+  testing::expect_refused(with([](auto& o) { o.units = {3}; }), ErrorCode::InvalidArgument,
+                          "0 to 2");
+  testing::expect_refused(with([](auto& o) { o.quantile = 0.001; }), ErrorCode::InvalidArgument,
+                          "more pictures");
+  testing::expect_refused(with([](auto& o) { o.quantile = 0; }), ErrorCode::InvalidArgument,
+                          "quantile");
+  testing::expect_refused(with([](auto& o) { o.search.beam = 0; }), ErrorCode::InvalidArgument,
+                          "beam");
+  testing::expect_refused([&] { dissect(model, Pictures{}, options()); }, ErrorCode::BadInput,
+                          "holds no picture");
   Pictures bare = colored();
   for (auto& picture : bare.pictures) picture.masks.clear();
-  expect_refused([&] { dissect(model, bare, options()); }, ErrorCode::BadInput, "masks");
+  testing::expect_refused([&] { dissect(model, bare, options()); }, ErrorCode::BadInput, "masks");
   Pictures odd = colored();
   odd.pictures[3].masks[0].second = at::ones({kSide, kSide});
-  expect_refused([&] { dissect(model, odd, options()); }, ErrorCode::BadInput, "p3");
+  testing::expect_refused([&] { dissect(model, odd, options()); }, ErrorCode::BadInput, "p3");
 }
 
 TEST(Dissections, PicturesOfDifferentInputSizesAreRefused) {
@@ -224,7 +218,8 @@ TEST(Dissections, PicturesOfDifferentInputSizesAreRefused) {
   mixed.pictures[1].pixels = at::zeros({kSide, kSide + 1, 3}, at::kByte);
   DissectionOptions how = options();
   how.layer = "";
-  expect_refused([&] { dissect(Model{Graph(draft)}, mixed, how); }, ErrorCode::BadInput, "--size");
+  testing::expect_refused([&] { dissect(Model{Graph(draft)}, mixed, how); }, ErrorCode::BadInput,
+                          "--size");
 }
 
 TEST(Dissections, TheDefaultLayerIsWhereTheLastBlockEnds) {

@@ -12,6 +12,7 @@
 #include "rules/basic_rules.h"
 #include "rules/walk.h"
 #include "support/draft_builder.h"
+#include "support/refusal.h"
 #include "support/small_model.h"
 #include "support/support.h"
 
@@ -335,24 +336,13 @@ TEST(WinnerRule, IsTheGradientOfEachSeed) {
   }
 }
 
-/// The code and the words that an error must have.
-void expect_refused(const std::function<void()>& run, ErrorCode code, const std::string& words) {
-  try {
-    run();
-    FAIL() << "nothing was thrown; expected: " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
-  }
-}
-
 TEST(Bilrp, RefusesWithWords) {
   const Model model = small(true);
   const auto refused = [&](const std::function<void(PairOptions&)>& change, ErrorCode code,
                            const std::string& words, const Tensor& x2 = picture(2)) {
     PairOptions options = plain_options();
     change(options);
-    expect_refused([&] { explain_pair(model, picture(1), x2, options); }, code, words);
+    testing::expect_refused([&] { explain_pair(model, picture(1), x2, options); }, code, words);
   };
   const auto code = ErrorCode::InvalidArgument;
   refused([](auto& o) { o.cell = 0; }, code, "cell is 0");
@@ -375,12 +365,13 @@ TEST(Bilrp, RefusesWithWords) {
   PairOptions options = plain_options();
   options.cell = 1;
   const Tensor large = picture(1, 130, 130);
-  expect_refused([&] { explain_pair(model, large, large, options); }, code, "more than 2 GiB");
-  expect_refused([&] { explain_similarity(model, picture(1), at::ones({4}), options); }, code,
-                 "6 and 4 components");
+  testing::expect_refused([&] { explain_pair(model, large, large, options); }, code,
+                          "more than 2 GiB");
+  testing::expect_refused([&] { explain_similarity(model, picture(1), at::ones({4}), options); },
+                          code, "6 and 4 components");
   options.similarity = "cosine";
-  expect_refused([&] { explain_similarity(model, picture(1), at::zeros({6}), options); },
-                 ErrorCode::Numerical, "has no cosine");
+  testing::expect_refused([&] { explain_similarity(model, picture(1), at::zeros({6}), options); },
+                          ErrorCode::Numerical, "has no cosine");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "limn/visualization.h"
 #include "methods/noise.h"
 #include "support/linear_pictures.h"
+#include "support/refusal.h"
 #include "support/small_detector.h"
 #include "support/small_model.h"
 #include "support/support.h"
@@ -367,16 +368,6 @@ TEST(Visualize, TellsProgress) {
   EXPECT_NEAR(shares.back(), 1, 1e-12);
 }
 
-void expect_refused(const std::function<void()>& run, ErrorCode code, const std::string& words) {
-  try {
-    run();
-    FAIL() << "nothing was thrown; expected: " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
-  }
-}
-
 TEST(Visualize, RefusesWithWords) {
   const Model model = small();
   const auto refused = [&](
@@ -385,7 +376,7 @@ TEST(Visualize, RefusesWithWords) {
     VisualizeOptions options;
     options.steps = 2;
     change(options);
-    expect_refused([&] { visualize(model, units, options); }, code, words);
+    testing::expect_refused([&] { visualize(model, units, options); }, code, words);
   };
   const auto code = ErrorCode::InvalidArgument;
   refused({}, code, "no unit given");
@@ -408,12 +399,12 @@ TEST(Visualize, RefusesWithWords) {
   refused({{"r1", 0}}, ErrorCode::BadInput, "from 0 to 1", [](auto& o) {
     o.start = at::full({3, 24, 24}, NAN);
   });
-  expect_refused(
+  testing::expect_refused(
       [&] {
         visualize(testing::linear_scores(at::ones({1, 8}), {2, 2, 2}), {{"", 0}});
       },
       ErrorCode::Unsupported, "no picture of 1 or 3 channels");
-  expect_refused(
+  testing::expect_refused(
       [&] {
         const Model open = testing::pointwise(at::ones({1, 3}), at::zeros({1}), false);
         visualize(open, {{"v0", 0}}, {.size = {100'000, 100'000}});
@@ -423,7 +414,11 @@ TEST(Visualize, RefusesWithWords) {
 
 TEST(Visualize, DetectorsHaveUnitsButNoClasses) {
   const Model model = testing::small_detector();
-  expect_refused([&] { visualize(model, {{"", 0}}); }, ErrorCode::Unsupported, "answers for boxes");
+  testing::expect_refused(
+      [&] {
+        visualize(model, {{"", 0}});
+      },
+      ErrorCode::Unsupported, "answers for boxes");
   const auto one = visualize(model, {{"v1", 0}}, {.steps = 100}).front();
   EXPECT_GT(one.activation, one.start);
   EXPECT_GT(one.picture[0].mean().item<double>(), 0.6) << "channel 0 passes red on";
@@ -435,7 +430,7 @@ TEST(Visualize, RefusesValuesThatAreNotNumbers) {
   const std::string root =
       builder.node("Sqrt", {builder.node("Sub", {"input", builder.number(2)})});
   builder.output(root);
-  expect_refused(
+  testing::expect_refused(
       [&] {
         visualize(Model(Graph(builder.draft())), {{root, 0}});
       },
