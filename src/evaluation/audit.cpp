@@ -16,14 +16,6 @@ namespace {
 /// Maps whose loss is followed from node to node.
 constexpr std::int64_t kTraced = 4;
 
-/// `count` of `from` numbers, evenly spaced.
-std::vector<std::size_t> some_of(const std::vector<std::size_t>& from, std::int64_t count) {
-  const std::size_t take = std::min(from.size(), static_cast<std::size_t>(count));
-  std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < take; ++i) out.push_back(from[i * from.size() / take]);
-  return out;
-}
-
 class Auditor {
  public:
   Auditor(const Model& model, const std::vector<AuditMethod>& methods, const AuditOptions& options)

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/counter_random.h"
+#include "evaluation/audit_maps.h"
 #include "limn/audit.h"
 #include "metrics/picture_scores.h"
 
@@ -23,7 +24,8 @@ constexpr double kSamePlace = 0.6;
 /// Share of spots that must look alike before it is said: outlines of one class look alike, too.
 constexpr double kSameThing = 0.75;
 /// Spots covered at most, and windows elsewhere for each.
-constexpr std::size_t kMostCovered = 50, kControls = 4;
+constexpr std::int64_t kMostCovered = 50;
+constexpr std::size_t kControls = 4;
 /// A window this near an edge counts as at it, in shares of the side.
 constexpr double kEdge = 0.08;
 
@@ -60,10 +62,7 @@ std::vector<std::size_t> suspects(const AuditClass& found) {
     out.clear();
     for (std::size_t i = 0; i < found.spots.size(); ++i) out.push_back(i);
   }
-  std::vector<std::size_t> some;
-  const std::size_t count = std::min(kMostCovered, out.size());
-  for (std::size_t i = 0; i < count; ++i) some.push_back(out[i * out.size() / count]);
-  return some;
+  return some_of(out, kMostCovered);
 }
 
 template <typename Row>

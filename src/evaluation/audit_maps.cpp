@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "limn/error.h"
@@ -64,6 +65,13 @@ void make_maps(const Model& model, const Method& method, const std::vector<Audit
     in_context([&] { return "picture \"" + first.picture + "\""; },
                [&] { explain(model, method, first.x, own, targets, options, out); });
   }
+}
+
+std::vector<std::size_t> some_of(const std::vector<std::size_t>& from, std::int64_t count) {
+  const std::size_t take = std::min(from.size(), static_cast<std::size_t>(count));
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < take; ++i) out.push_back(from[i * from.size() / take]);
+  return out;
 }
 
 }  // namespace limn

@@ -16,4 +16,7 @@ void make_maps(const Model& model, const Method& method, const std::vector<Audit
                const std::vector<std::size_t>& numbers, const ExplainOptions& options,
                const std::function<void(double done, double total)>& progress, AuditMaps& out);
 
+/// `count` of `from` numbers, evenly spaced; all where there are fewer.
+std::vector<std::size_t> some_of(const std::vector<std::size_t>& from, std::int64_t count);
+
 }  // namespace limn
