@@ -14,9 +14,9 @@
 #include "model/weight_cache.h"
 #include "rules/basic_rules.h"
 #include "rules/composites.h"
-#include "rules/elementwise.h"
 #include "rules/lrp_rules.h"
 #include "rules/reference_books.h"
+#include "rules/signed_quotients.h"
 
 namespace limn {
 namespace {

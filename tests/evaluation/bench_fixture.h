@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "limn/error.h"
 #include "limn/results.h"
 #include "limn/runner.h"
 #include "support/process.h"
@@ -15,6 +16,16 @@ namespace limn::testing {
 inline constexpr const char* kShapesSidecar =
     R"({"labels": ["circle", "square", "triangle", "star", "ring"], "output": "multi-label",
         "preprocessing": {"resize": "direct", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}})";
+
+/// What is said when `body` throws.
+inline std::string message(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 class Bench : public ::testing::Test {
  protected:

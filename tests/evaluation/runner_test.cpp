@@ -18,15 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::string message(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 /// Each line is what a plain loop over pictures, classes and methods measures.
 TEST_F(Bench, MeasuresWhatAPlainLoopDoes) {
   const BenchSummary summary = run_suite(suite(3), into("run"));
@@ -310,92 +301,6 @@ TEST_F(Bench, TheRecordHoldsModelsDataAndExamples) {
   for (const auto& map : example.at("maps")) {
     EXPECT_TRUE(fs::exists(file("run", map.at("file")))) << map;
   }
-}
-
-/// Four pictures and their table.
-class BadPictures : public Bench {
- protected:
-  void SetUp() override {
-    Bench::SetUp();
-    at::manual_seed(2);
-    std::string table = "file,label,left,top,right,bottom\n";
-    for (const std::string name : {"a", "b", "c", "d"}) {
-      whole_[name] = encode_png((at::rand({30, 40, 3}) * 255).to(at::kByte));
-      write_text(picture(name), whole_[name]);
-      table += name + ".png,circle,3,4,20,25\n";
-    }
-    write_text(folder_ / "table.csv", table);
-  }
-  std::string picture(const std::string& name) const { return folder_ / (name + ".png"); }
-  Suite pictures() const {
-    return parse_suite(suite_text("csv(" + (folder_ / "table.csv") + ")"), "small");
-  }
-  std::set<std::string> images(const std::string& name) const {
-    std::set<std::string> out;
-    each_result(file(name, "results.jsonl"), [&](ResultLine&& line) { out.insert(line.image); });
-    return out;
-  }
-  std::map<std::string, std::string> whole_;
-};
-
-TEST_F(BadPictures, MissingOnesAreNamedBeforeWorkStarts) {
-  fs::remove(picture("b"));
-  const std::string said = message([&] { run_suite(pictures(), into("run")); });
-  EXPECT_NE(said.find("b.png"), std::string::npos) << said;
-  EXPECT_NE(said.find("--skip-bad"), std::string::npos) << said;
-  EXPECT_FALSE(fs::exists(folder_ / "run"));
-
-  BenchOptions options = into("run");
-  options.skip_bad = true;
-  const BenchSummary summary = run_suite(pictures(), options);
-  ASSERT_EQ(summary.problems.size(), 1U);
-  EXPECT_EQ(summary.problems[0].problem.id, "b.png");
-  EXPECT_EQ(images("run"), (std::set<std::string>{"a.png", "c.png", "d.png"}));
-  const Json run = Json::parse(read_text(file("run", "run.json")));
-  ASSERT_EQ(run.at("problems").size(), 1U);
-  EXPECT_EQ(run.at("problems")[0].at("image"), "b.png");
-}
-
-TEST_F(BadPictures, BrokenOnesAreCountedAndTriedAgain) {
-  run_suite(pictures(), into("whole"));
-  // Broken inside: beginning and end are whole, so that only decoding finds it.
-  const std::string& bytes = whole_.at("c");
-  std::string broken = bytes;
-  broken.replace(bytes.size() / 2, 64, std::string(64, '\0'));
-  write_text(picture("c"), broken);
-  const std::string said = message([&] { run_suite(pictures(), into("run")); });
-  EXPECT_NE(said.find("c.png"), std::string::npos) << said;
-  EXPECT_NE(said.find("--skip-bad"), std::string::npos) << said;
-  EXPECT_EQ(images("run"), (std::set<std::string>{"a.png", "b.png"})) << "what was done stays";
-
-  BenchOptions options = into("run");
-  options.skip_bad = true;
-  const BenchSummary summary = run_suite(pictures(), options);
-  EXPECT_EQ(summary.found_finished, 2);
-  ASSERT_EQ(summary.problems.size(), 1U);
-  EXPECT_EQ(summary.problems[0].problem.id, "c.png");
-  EXPECT_EQ(images("run"), (std::set<std::string>{"a.png", "b.png", "d.png"}));
-
-  write_text(picture("c"), bytes);
-  const BenchSummary repaired = run_suite(pictures(), into("run"));
-  EXPECT_TRUE(repaired.problems.empty());
-  EXPECT_EQ(lines("run"), lines("whole"));
-}
-
-TEST_F(Bench, WhatCannotBeRunIsSaidBeforeWorkStarts) {
-  const auto refused = [&](const std::string& text, const std::string& words) {
-    const std::string said = message([&] { run_suite(parse_suite(text, "small"), into("run")); });
-    EXPECT_NE(said.find(words), std::string::npos) << said;
-    EXPECT_FALSE(fs::exists(folder_ / "run")) << "nothing is left";
-  };
-  const std::string text = suite_text("shapes(n=2, size=24)");
-  std::string no_model = text;
-  no_model.replace(no_model.find("small.onnx"), 10, "nosuch.onnx");
-  refused(no_model, "nosuch.onnx");
-  refused(suite_text("shapes(n=0)"), "n=0");
-  refused(text + "protocol ins-del/rise-2018\n", "224 x 224");
-  write_text(folder_ / "small.limn.json", kSmallSidecar);
-  refused(text, "data \"shapes\"");
 }
 
 }  // namespace

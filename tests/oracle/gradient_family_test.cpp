@@ -1,60 +1,22 @@
 // The gradient family against its formulas in float64: gradients by autograd of a network written
 // out by hand, sums and windows in plain loops; and what each method says to bad input.
-#include <ATen/core/grad_mode.h>
-#include <torch/csrc/autograd/autograd.h>
-
 #include "limn/error.h"
-#include "limn/method.h"
 #include "methods/noise.h"
-#include "oracle/linear_oracle.h"
+#include "oracle/small_model_by_hand.h"
 #include "support/draft_builder.h"
-#include "support/small_model.h"
 
 namespace limn {
 namespace {
 
+using namespace testing::gradients;
 using testing::DraftBuilder;
 using testing::random_tensor;
 using testing::relative_error;
-using testing::small_model;
-
-constexpr double kRounding = 1e-11;
-
-Model double_model(const Draft& draft) { return Model(Graph(draft)).to(at::kDouble); }
-Model small() { return double_model(small_model()); }
-Tensor pictures(std::int64_t count = 1) { return random_tensor({count, 3, 24, 24}); }
 
 /// Weights that a model in float32 keeps to the bit.
 Tensor random_weights(at::IntArrayRef sizes) {
   return random_tensor(sizes).to(at::kFloat).to(at::kDouble);
 }
-
-Explanation explain(const std::string& spec, const Model& model, const Tensor& x,
-                    std::int64_t kind = 2, const ExplainOptions& options = {}) {
-  return make_method(spec)->explain(model, x, Target::of_class(kind), options);
-}
-
-/// The small model by hand: its values, and the gradients of a logit there.
-struct ByHand {
-  Tensors values;  ///< x, c1, r1, c2, r2, logits
-  Tensors gradients;
-  std::map<std::string, Tensor> weights;
-
-  ByHand(const Tensor& x, std::int64_t kind) {
-    at::AutoGradMode enable(true);
-    for (const auto& [name, tensor] : small_model().constants) {
-      weights[name] = tensor.to(at::kDouble);
-    }
-    values.push_back(x.detach().clone().requires_grad_(true));
-    values.push_back(at::conv2d(values[0], weights["w1"], weights["b1"], 1, 1));
-    values.push_back(at::relu(values[1]));
-    values.push_back(at::conv2d(values[2], weights["w2"], weights["b2"], 1, 1));
-    values.push_back(at::relu(values[3]));
-    values.push_back(at::linear(values[4].mean({2, 3}), weights["w3"], weights["b3"]));
-    gradients = torch::autograd::grad({values[5].select(1, kind).sum()}, values);
-    for (auto& value : values) value = value.detach();
-  }
-};
 
 double score(const Tensor& x, std::int64_t kind) {
   return ByHand(x, kind).values[5][0][kind].item<double>();
@@ -194,95 +156,6 @@ TEST(Noise, IsStandardNormal) {
   EXPECT_NEAR(uniform.mean().item<double>(), 0.5, 0.01);
   EXPECT_GE(uniform.min().item<double>(), 0);
   EXPECT_LT(uniform.max().item<double>(), 1);
-}
-
-/// psi of the formula, resized with aligned corners in plain loops.
-Tensor picture_of(const Tensor& term, std::int64_t side) {
-  Tensor psi = term.abs();
-  psi = psi - psi.min();
-  psi = (psi / (psi.max() + 1e-6)).sum(1)[0].contiguous();
-  const auto size = psi.size(0);
-  const auto* from = psi.data_ptr<double>();
-  Tensor out = at::empty({side, side}, at::kDouble);
-  for (std::int64_t i = 0; i < side; ++i) {
-    for (std::int64_t j = 0; j < side; ++j) {
-      const double step = static_cast<double>(size - 1) / static_cast<double>(side - 1);
-      const double v = static_cast<double>(i) * step, u = static_cast<double>(j) * step;
-      const auto top = std::min<std::int64_t>(static_cast<std::int64_t>(v), size - 1);
-      const auto left = std::min<std::int64_t>(static_cast<std::int64_t>(u), size - 1);
-      const auto low = std::min(top + 1, size - 1), right = std::min(left + 1, size - 1);
-      const double a = v - static_cast<double>(top), b = u - static_cast<double>(left);
-      out[i][j] = (1 - a) * ((1 - b) * from[top * size + left] + b * from[top * size + right]) +
-                  a * ((1 - b) * from[low * size + left] + b * from[low * size + right]);
-    }
-  }
-  return out;
-}
-
-TEST(FullGrad, AddsTheTermsAsPicturesAndTheySumToTheScore) {
-  at::manual_seed(7);
-  const Tensor x = pictures();
-  ByHand net(x, 2);
-  const Tensor b1 = net.weights["b1"].reshape({1, -1, 1, 1});
-  const Tensor b2 = net.weights["b2"].reshape({1, -1, 1, 1});
-  const Tensor input = picture_of(x * net.gradients[0], 24);
-  const Tensor full =
-      input + picture_of(b1 * net.gradients[1], 24) + picture_of(b2 * net.gradients[3], 24);
-  const Explanation one = explain("fullgrad", small(), x);
-  EXPECT_LT(relative_error(one.relevance[0][0], full), kRounding);
-  EXPECT_LT(one.gap.item<double>(), 1e-9);
-  const Tensor simple = input + picture_of(net.gradients[1], 24) + picture_of(net.gradients[3], 24);
-  EXPECT_LT(relative_error(explain("simple-fullgrad", small(), x).relevance[0][0], simple),
-            kRounding);
-}
-
-TEST(FullGrad, CountsWhateverAddsAConstant) {
-  at::manual_seed(8);
-  // Batch norm, an added constant, pooling, MatMul and Add; the map is half as large inside.
-  DraftBuilder b;
-  b.input("input", {-1, 3, 8, 8});
-  std::string x = b.node("Sub", {b.constant(random_tensor({3, 1, 1})), "input"});
-  x = b.node("Conv", {x, b.constant(random_tensor({4, 3, 1, 1}))},
-             {{"strides", std::vector<std::int64_t>{2, 2}}});
-  x = b.node("BatchNormalization",
-             {x, b.constant(random_tensor({4})), b.constant(random_tensor({4})),
-              b.constant(random_tensor({4})), b.constant(random_tensor({4}).abs() + 0.5)});
-  x = b.node("Relu", {b.node("Add", {x, b.constant(random_tensor({1, 4, 1, 1}))})});
-  x = b.node("Flatten", {b.node("GlobalAveragePool", {x})});
-  x = b.node("Add", {b.node("MatMul", {x, b.constant(random_tensor({4, 5}))}),
-                     b.constant(random_tensor({5}))});
-  b.output(x);
-  const Model model = double_model(b.draft());
-  const Tensor input = random_tensor({3, 3, 8, 8});
-  for (const char* spec : {"fullgrad", "fullgrad(flavor=pytorch-grad-cam)"}) {
-    const Explanation one = explain(spec, model, input);
-    EXPECT_LT(one.gap.max().item<double>(), 1e-9) << spec;
-    EXPECT_TRUE(one.notes.empty()) << one.notes.front();
-    EXPECT_EQ(one.relevance.sizes(), at::IntArrayRef({3, 1, 8, 8}));
-  }
-}
-
-TEST(FullGrad, SaysWhatItsTermsMiss) {
-  at::manual_seed(9);
-  Draft draft = small_model();
-  draft.nodes[1].op = "Sigmoid";
-  const Explanation one = explain("fullgrad", double_model(draft), pictures());
-  EXPECT_GT(one.gap.item<double>(), 1e-3);
-  ASSERT_FALSE(one.notes.empty());
-  EXPECT_NE(one.notes.front().find("not piecewise linear are Sigmoid"), std::string::npos)
-      << one.notes.front();
-}
-
-/// Completeness on the models that limn ships, as far as float32 and the quadrature go.
-TEST(Completeness, HoldsForEveryDemoModel) {
-  at::manual_seed(10);
-  for (const char* name : {"vgg", "resnet", "densenet", "cheat"}) {
-    const Model model = Model::from_onnx(testing::demo_model(concat("shapes_", name, ".onnx")));
-    const Tensor x = at::randn({1, 3, 96, 96});
-    EXPECT_LT(make_method("fullgrad")->explain(model, x).gap.item<double>(), 1e-3) << name;
-    const Explanation ig = make_method("ig(n=100)")->explain(model, x);
-    EXPECT_LT(ig.gap.item<double>(), 0.02) << name;
-  }
 }
 
 TEST(NormGrad, IsTheNormOfEachPlacesShareOfTheWeightGradient) {
