@@ -48,6 +48,25 @@ void print_block(const std::string& name, const std::string& text) {
   }
 }
 
+/// One entry of a list of methods, metrics or data sets.
+template <typename Info>
+void print_summary(const Info& info) {
+  bool first = info.name.size() <= 20;
+  if (!first) fmt::print("  {}\n", info.name);
+  for (const auto& line : wrapped(info.summary, 74)) {
+    fmt::print("  {:<20} {}\n", first ? info.name : "", line);
+    first = false;
+  }
+}
+
+/// How the description of a method, metric or data set begins.
+template <typename Info>
+void print_title(const Info& info) {
+  fmt::print("{} ({})\n", info.title, info.name);
+  print_block("", info.summary);
+  fmt::print("\n");
+}
+
 void list_methods() {
   std::string family;
   for (const auto& entry : methods()) {
@@ -56,12 +75,7 @@ void list_methods() {
       fmt::print("{}{}\n", family.empty() ? "" : "\n", info.family);
       family = info.family;
     }
-    bool first = info.name.size() <= 20;
-    if (!first) fmt::print("  {}\n", info.name);
-    for (const auto& line : wrapped(info.summary, 74)) {
-      fmt::print("  {:<20} {}\n", first ? info.name : "", line);
-      first = false;
-    }
+    print_summary(info);
   }
   fmt::print("\n`limn list NAME` says more: formula, paper, options.\n");
 }
@@ -98,9 +112,7 @@ void print_options(const std::string& name, const std::vector<FieldInfo>& option
 
 void describe_method(const MethodEntry& entry) {
   const MethodInfo& info = entry.info;
-  fmt::print("{} ({})\n", info.title, info.name);
-  print_block("", info.summary);
-  fmt::print("\n");
+  print_title(info);
   print_block("formula", info.formula);
   print_block("paper", info.paper);
   if (!info.aliases.empty()) print_block("also", joined(info.aliases, ", "));
@@ -117,22 +129,13 @@ void describe_method(const MethodEntry& entry) {
 /// Name and summary of each.
 template <typename Entry>
 void list_entries(const std::vector<Entry>& entries, const char* more) {
-  for (const auto& entry : entries) {
-    bool first = entry.info.name.size() <= 20;
-    if (!first) fmt::print("  {}\n", entry.info.name);
-    for (const auto& line : wrapped(entry.info.summary, 74)) {
-      fmt::print("  {:<20} {}\n", first ? entry.info.name : "", line);
-      first = false;
-    }
-  }
+  for (const auto& entry : entries) print_summary(entry.info);
   fmt::print("\n`limn list NAME` says more: {}.\n", more);
 }
 
 void describe_dataset(const DatasetEntry& entry) {
   const DatasetInfo& info = entry.info;
-  fmt::print("{} ({})\n", info.title, info.name);
-  print_block("", info.summary);
-  fmt::print("\n");
+  print_title(info);
   print_block("layout", info.layout);
   print_block("source", info.source);
   print_options(info.name, entry.options ? entry.options() : std::vector<FieldInfo>());
@@ -150,9 +153,7 @@ std::string bound(double value) {
 
 void describe_metric(const MetricEntry& entry) {
   const MetricInfo& info = entry.info;
-  fmt::print("{} ({})\n", info.title, info.name);
-  print_block("", info.summary);
-  fmt::print("\n");
+  print_title(info);
   print_block("formula", info.formula);
   print_block("paper", info.paper);
   if (!info.aliases.empty()) print_block("also", joined(info.aliases, ", "));
@@ -200,10 +201,26 @@ void describe_colormap(const ColormapInfo& info) {
 }
 
 template <typename Info>
-bool is_named(const Info& info, const std::string& wanted) {
-  return info.name == wanted ||
-         std::any_of(info.aliases.begin(), info.aliases.end(),
-                     [&](const auto& alias) { return canonical_name(alias) == wanted; });
+bool answers_to(const Info& info, const std::string& wanted) {
+  if constexpr (requires { info.aliases; }) {
+    const auto is_wanted = [&](const auto& alias) { return canonical_name(alias) == wanted; };
+    if (std::any_of(info.aliases.begin(), info.aliases.end(), is_wanted)) return true;
+  }
+  return info.name == wanted;
+}
+
+/// True where one of the entries is named so, described then; otherwise their names are kept.
+template <typename Entry>
+bool described(const std::vector<Entry>& entries, const std::string& wanted,
+               std::vector<std::string>& names, void (*describe)(const Entry&)) {
+  for (const auto& entry : entries) {
+    if (answers_to(entry.info, wanted)) {
+      describe(entry);
+      return true;
+    }
+    names.push_back(entry.info.name);
+  }
+  return false;
 }
 
 void list_protocols() {
@@ -255,26 +272,10 @@ int list(const std::string& name) {
   }
   std::vector<std::string> names = {"methods", "metrics",   "datasets", "operators",
                                     "presets", "colormaps", "suites",   "protocols"};
-  for (const auto& entry : methods()) {
-    if (is_named(entry.info, wanted)) {
-      describe_method(entry);
-      return 0;
-    }
-    names.push_back(entry.info.name);
-  }
-  for (const auto& entry : metrics()) {
-    if (is_named(entry.info, wanted)) {
-      describe_metric(entry);
-      return 0;
-    }
-    names.push_back(entry.info.name);
-  }
-  for (const auto& entry : datasets()) {
-    if (entry.info.name == wanted) {
-      describe_dataset(entry);
-      return 0;
-    }
-    names.push_back(entry.info.name);
+  if (described(methods(), wanted, names, describe_method) ||
+      described(metrics(), wanted, names, describe_metric) ||
+      described(datasets(), wanted, names, describe_dataset)) {
+    return 0;
   }
   for (const OpSpec* op : operators()) {
     if (canonical_name(op->name) == wanted) {
