@@ -210,6 +210,7 @@ std::vector<Explanation> explain(const LrpOptions& o, const Call& call) {
   const Choice choice = choose(o, values, call.model.graph());
   const RuleBook book = book_for(o, values, choice.composite);
   const Pass pass(call, batch_norm_for(o));
+  book.check_names(call.model.graph(), pass.model.graph());
   const ValueId at = pass.model.input();
   const bool contrastive = o.contrast != "none" && !call.options.start.defined();
   WalkResult result;

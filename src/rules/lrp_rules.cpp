@@ -2,6 +2,8 @@
 // outputs) are not computed.
 #include "rules/lrp_rules.h"
 
+#include <algorithm>
+
 #include "limn/error.h"
 #include "model/weight_cache.h"
 #include "rules/basic_rules.h"
@@ -220,17 +222,60 @@ Rule alpha_beta_rule(double alpha, double beta, double stabilizer) {
 
 namespace {
 
-/// One bound per channel (or one for all) as a tensor that broadcasts over x [N, C, ...].
-Tensor bound(const std::vector<double>& values, const Tensor& x, const char* name) {
+/// One bound per channel (or one for all) as one sample of a value x [N, C, ...]; undefined where
+/// there are more or fewer channels.
+Tensor per_channel(const std::vector<double>& values, const Tensor& x) {
   const std::int64_t channels = x.dim() > 1 ? x.size(1) : 1;
   const auto count = static_cast<std::int64_t>(values.size());
-  if (count != 1 && count != channels) {
-    fail(ErrorCode::InvalidArgument, "zB: ", name, " has ", count, " numbers, the input ", channels,
-         " channels");
-  }
+  if (count != 1 && count != channels) return {};
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   if (x.dim() > 1) shape[1] = count;
-  return at::tensor(values, at::kDouble).to(x.options()).reshape(shape);
+  const Tensor one = x.slice(0, 0, 1);
+  return at::tensor(values, at::kDouble).to(x.options()).reshape(shape).expand_as(one);
+}
+
+/// A value as the nodes before it make it of `input`; undefined where one of them has weights.
+Tensor computed(const Step& step, ValueId value, const Tensor& input) {
+  const Graph& graph = step.model.graph();
+  if (value == step.model.input()) return input;
+  if (graph.is_constant(value)) return step.tape[value];
+  const Node& node = graph.node(graph.value(value).producer);
+  if (is_weighted(node)) return {};
+  Tensors in;
+  for (const ValueId one : node.inputs) {
+    in.push_back(one ? computed(step, one, input) : Tensor());
+    if (one && !in.back().defined()) return {};
+  }
+  const auto out = std::find(node.outputs.begin(), node.outputs.end(), value);
+  return node.spec->forward(node, in)[static_cast<std::size_t>(out - node.outputs.begin())];
+}
+
+/// Lowest and highest values of the linear node's input, one sample of it. One number holds there.
+/// Numbers per channel are the model's input's: where nodes without weights stand between (YOLOX's
+/// slices, a normalization inside the model), both bounds take their way.
+std::pair<Tensor, Tensor> bounds_at(const Step& step, const std::vector<double>& low,
+                                    const std::vector<double>& high) {
+  const ValueId at = step.node.inputs[step.data()];
+  const Tensor& input = step.tape[step.model.input()];
+  const auto through = [&](const std::vector<double>& values) {
+    if (values.size() == 1) return per_channel(values, step.x());
+    const Tensor bound = per_channel(values, input);
+    if (!bound.defined()) return Tensor();
+    std::vector<std::int64_t> shape = bound.sizes().vec();
+    shape[0] = std::max<std::int64_t>(1, step.model.fixed_batch());
+    const Tensor there = computed(step, at, bound.expand(shape).contiguous());
+    return there.defined() ? there.slice(0, 0, 1) : Tensor();
+  };
+  const Tensor a = through(low), b = through(high);
+  if (a.defined() && b.defined()) return {at::minimum(a, b), at::maximum(a, b)};
+  const Tensor& x = step.x();
+  const Tensor l = per_channel(low, x), h = per_channel(high, x);
+  if (!l.defined() || !h.defined()) {
+    fail(ErrorCode::InvalidArgument, "zB: low has ", low.size(), " numbers and high ", high.size(),
+         "; give one, or one for each channel of the model's input or of this node's (",
+         x.dim() > 1 ? x.size(1) : 1, ")");
+  }
+  return {l, h};
 }
 
 /// x A(w)^T s - l A(w+)^T s - h A(w-)^T s; l and h as x, or as one sample of it.
@@ -255,9 +300,8 @@ Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabili
   }
   const auto apply = [low, high, stabilizer](const Step& step, const Tensors& r_out) {
     // The bounds are the same for all samples: one is enough.
-    const Tensor one = step.x().slice(0, 0, 1);
-    return box_shares(step, r_out.front(), bound(low, one, "low").expand_as(one),
-                      bound(high, one, "high").expand_as(one), stabilizer);
+    const auto [l, h] = bounds_at(step, low, high);
+    return box_shares(step, r_out.front(), l, h, stabilizer);
   };
   return {"zB", apply};
 }

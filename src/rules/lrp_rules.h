@@ -20,7 +20,8 @@ Rule zplus_rule(double stabilizer = 1e-6);
 /// alpha times the share of positive contributions minus beta times that of negative ones;
 /// alpha - beta = 1.
 Rule alpha_beta_rule(double alpha = 2, double beta = 1, double stabilizer = 1e-6);
-/// zB for a first layer whose input lies in [low, high] per channel (one number: all channels):
+/// zB for a first layer whose input lies in [low, high]: one number for all of it, or one for each
+/// channel of the model's input, which then take the way of the nodes between:
 /// R_j = sum_k (x_j w_jk - l_j w+_jk - h_j w-_jk) R_k / st(z(x,w) - z(l,w+) - z(h,w-)).
 Rule zbox_rule(std::vector<double> low, std::vector<double> high, double stabilizer = 1e-6);
 /// The same between the lowest and the highest value of each sample, over all its channels.

@@ -60,18 +60,38 @@ RuleBook& RuleBook::named(std::string glob, Rule rule) {
   return *this;
 }
 
+namespace {
+
+bool names_node(const Graph& graph, const Node& node, const std::string& glob) {
+  const auto names_output = [&](ValueId output) {
+    return output && glob_match(glob, graph.value(output).name);
+  };
+  return glob_match(glob, node.name) ||
+         std::any_of(node.outputs.begin(), node.outputs.end(), names_output);
+}
+
+}  // namespace
+
+void RuleBook::check_names(const Graph& given, const Graph& walked) const {
+  for (const auto& [glob, rule] : globs_) {
+    const auto names_one_of = [&glob = glob](const Graph& graph) {
+      const auto& nodes = graph.nodes();
+      return std::any_of(nodes.begin(), nodes.end(),
+                         [&](const Node& node) { return names_node(graph, node, glob); });
+    };
+    if (names_one_of(given) || names_one_of(walked)) continue;
+    std::vector<std::string> names;
+    for (const Node& node : given.nodes()) names.push_back(node.name);
+    fail(ErrorCode::NotFound, "rules: \"", glob,
+         "\" names no node of this model; nearest: ", nearest_names(glob, names));
+  }
+}
+
 const Rule* RuleBook::find(const Graph& graph, const Facts& facts, NodeId id) const {
   const Node& node = graph.node(id);
   const OpKind kind = facts.kind(id);
-  const auto matches = [&](const std::string& glob) {
-    if (glob_match(glob, node.name)) return true;
-    for (ValueId output : node.outputs) {
-      if (output && glob_match(glob, graph.value(output).name)) return true;
-    }
-    return false;
-  };
   for (const auto& [glob, rule] : globs_) {
-    if (matches(glob)) return &rule;
+    if (names_node(graph, node, glob)) return &rule;
   }
   const bool weighted = kind == OpKind::Linear && is_weighted(node);
   if (weighted && first_ && facts.first_linear(id)) return &first_;

@@ -61,6 +61,9 @@ class RuleBook {
   /// `*` and `?` match in node names and in the names of their outputs.
   RuleBook& named(std::string glob, Rule rule);
 
+  /// Throws NotFound where a glob of named() matches no node of the model as given, nor as walked,
+  /// with batch norm folded.
+  void check_names(const Graph& given, const Graph& walked) const;
   /// Null where the book has no rule for the node.
   const Rule* find(const Graph& graph, const Facts& facts, NodeId id) const;
 

@@ -3,8 +3,10 @@
 #include "rules/lrp_rules.h"
 
 #include "limn/error.h"
+#include "limn/method.h"
 #include "rules/basic_rules.h"
 #include "rules/walk.h"
+#include "support/draft_builder.h"
 #include "support/support.h"
 
 namespace limn {
@@ -291,6 +293,52 @@ TEST(LrpRules, ZBoxWithoutBoundsSaysWhatToGive) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("low=[...]"), std::string::npos);
+  }
+}
+
+/// YOLOX's stem: pixels of 2 x 2 become channels, then a convolution of 3 x 3; it is one of 6 x 6
+/// that reads the picture itself.
+TEST(LrpRules, ZBoxKnowsBoundsBehindSlices) {
+  at::manual_seed(6);
+  const Tensor w = at::randn({4, 3, 6, 6}), head = at::randn({4, 5});
+  const auto model = [&](bool sliced) {
+    testing::DraftBuilder b;
+    std::string x = b.input("input", {-1, 3, 12, 12});
+    Tensor weights = w;
+    if (sliced) {
+      std::vector<std::string> parts;
+      Tensors pieces;
+      for (std::int64_t row = 0; row < 2; ++row) {
+        for (std::int64_t column = 0; column < 2; ++column) {
+          parts.push_back(b.node("Slice", {x, b.integers({row, column}), b.integers({12, 12}),
+                                           b.integers({2, 3}), b.integers({2, 2})}));
+          pieces.push_back(w.slice(2, row, 6, 2).slice(3, column, 6, 2));
+        }
+      }
+      x = b.node("Concat", parts, {{"axis", std::int64_t{1}}});
+      weights = at::cat(pieces, 1);
+    }
+    const std::int64_t stride = sliced ? 1 : 2;
+    x = b.node("Relu", {b.node("Conv", {x, b.constant(weights)},
+                               {{"strides", std::vector<std::int64_t>{stride, stride}}})});
+    x = b.node("Flatten", {b.node("GlobalAveragePool", {x})});
+    b.output(b.node("MatMul", {x, b.constant(head)}));
+    return Model(Graph(b.draft())).to(at::kDouble);
+  };
+  const Tensor x = at::rand({2, 3, 12, 12}, at::kDouble) * 3 - 1;
+  for (const std::string bounds : {"low=[-1, -1.5, -2], high=[2, 2.5, 3]", "low=-1, high=2"}) {
+    const auto map = [&](bool sliced) {
+      return make_method("lrp(composite=epsilon-gamma-box, " + bounds + ")")
+          ->explain(model(sliced), x)
+          .relevance;
+    };
+    EXPECT_LT(testing::relative_error(map(true), map(false)), 1e-10) << bounds;
+  }
+  try {
+    make_method("lrp(composite=epsilon-gamma-box, low=[1, 2], high=3)")->explain(model(true), x);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("channel of the model's input"), std::string::npos);
   }
 }
 
