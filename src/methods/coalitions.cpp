@@ -7,9 +7,6 @@
 namespace limn {
 namespace {
 
-/// Coalitions between two looks at the stop.
-constexpr std::int64_t kCheckpoint = 256;
-
 bool is_segment_mean(const CoalitionOptions& o, const Call& call) {
   return !call.options.baseline.defined() && canonical_name(o.baseline) == "segment-mean";
 }
@@ -86,7 +83,8 @@ std::int64_t Coalitions::run(std::int64_t total, std::int64_t least, std::int64_
                              const std::function<void(std::int64_t, std::int64_t)>& add) const {
   ExplainOptions reported;
   reported.progress = progress_of_sample(call_.options, sample_, call_.x.size(0));
-  const auto ends = [&](std::int64_t used) {
+  BatchesEnd end;
+  end.stopped = [&](std::int64_t used) {
     if (!call_.options.stop || !call_.options.stop()) return false;
     if (used < least) {
       fail(ErrorCode::InvalidArgument, "the time was over after ", each * used, " coalitions, and ",
@@ -95,8 +93,7 @@ std::int64_t Coalitions::run(std::int64_t total, std::int64_t least, std::int64_
     }
     return true;
   };
-  return in_batches_until(total, std::max<std::int64_t>(1, batch_ / each), kCheckpoint / each,
-                          reported, ends, add);
+  return in_batches_until(total, std::max<std::int64_t>(1, batch_ / each), reported, end, add);
 }
 
 namespace {

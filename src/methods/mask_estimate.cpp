@@ -9,9 +9,8 @@
 namespace limn {
 namespace {
 
-/// Masks between two looks at the agreement and at the stop; fixed, so that where a run ends does
-/// not depend on the batch.
-constexpr std::int64_t kCheckpoint = 256;
+/// Masks that the regression makes again at once.
+constexpr std::int64_t kAgain = 256;
 
 /// A unit is a mask, or an antithetic pair: level s (the mean score), slope f (half the pair's
 /// difference, or the score) and b = M - p of its first mask. A unit's f M is p s + f b.
@@ -179,17 +178,18 @@ class Run {
   MaskEstimate result() {
     MaskEstimate out;
     const std::int64_t total = given_.defined() ? given_.size(0) : o_.n;
-    const auto ends = [&](std::int64_t used) {
-      if (used > 0 && o_.until > 0 && sums_.agreement() >= o_.until) return true;
+    BatchesEnd end;
+    end.stopped = [&](std::int64_t used) {
       if (!options_.stop || !options_.stop()) return false;
-      if (used == 0) {
-        fail(ErrorCode::InvalidArgument,
-             "the time was over before the first masks ran; give a longer --budget");
+      if (used <= batch_) {
+        fail(ErrorCode::InvalidArgument, "the time was over within the first batch of ", batch_,
+             " masks, which shows nothing; give a longer --budget");
       }
       out.stopped = true;
       return true;
     };
-    out.used = in_batches_until(total, batch_, kCheckpoint, options_, ends,
+    if (o_.until > 0) end.enough = [&] { return sums_.agreement() >= o_.until; };
+    out.used = in_batches_until(total, batch_, options_, end,
                                 [&](std::int64_t first, std::int64_t count) { add(first, count); });
     out.agreement = sums_.agreement();
     const bool fits = o_.estimator == "regression" && sums_.n() >= 8;
@@ -259,8 +259,8 @@ class Run {
   void again(std::int64_t used, const Use& use) const {
     const Tensor slopes = at::cat(slopes_, 1).to(at::kDouble) - sums_.center();
     const Tensor levels = at::cat(levels_, 1).to(at::kDouble);
-    for (std::int64_t first = 0; first < used; first += kCheckpoint) {
-      const std::int64_t count = std::min(kCheckpoint, used - first);
+    for (std::int64_t first = 0; first < used; first += kAgain) {
+      const std::int64_t count = std::min(kAgain, used - first);
       const Tensor b = departures(o_, masks(first, count));
       const Tensor features =
           at::adaptive_avg_pool2d(b.view({b.size(0), 1, height_, width_}), {fields(0), fields(1)});

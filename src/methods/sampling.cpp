@@ -65,25 +65,22 @@ std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOpti
 
 void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
                 const std::function<void(std::int64_t, std::int64_t)>& run) {
-  in_batches_until(
-      total, batch, std::max<std::int64_t>(1, total), options, [](std::int64_t) { return false; },
-      run);
+  in_batches_until(total, batch, options, {}, run);
 }
 
-std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, std::int64_t checkpoint,
-                              const ExplainOptions& options,
-                              const std::function<bool(std::int64_t)>& ends,
+std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
+                              const BatchesEnd& end,
                               const std::function<void(std::int64_t, std::int64_t)>& run) {
+  const std::int64_t checkpoint = end.enough ? end.checkpoint : std::max<std::int64_t>(1, total);
   std::int64_t used = 0;
-  while (used < total && !ends(used)) {
-    const std::int64_t end = std::min(total, (used / checkpoint + 1) * checkpoint);
-    while (used < end) {
-      const std::int64_t count = std::min(batch, end - used);
-      run(used, count);
-      used += count;
-      if (options.progress) {
-        options.progress(static_cast<double>(used) / static_cast<double>(total));
-      }
+  while (used < total) {
+    if (end.stopped && end.stopped(used)) break;
+    if (used > 0 && used % checkpoint == 0 && end.enough()) break;
+    const std::int64_t count = std::min({batch, total - used, checkpoint - used % checkpoint});
+    run(used, count);
+    used += count;
+    if (options.progress) {
+      options.progress(static_cast<double>(used) / static_cast<double>(total));
     }
   }
   return used;

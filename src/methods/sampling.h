@@ -33,12 +33,18 @@ std::int64_t inner_batch(const Model& model, const Tape& tape, const ExplainOpti
 /// Calls `run(first, count)` for batches of `total` inputs and reports progress.
 void in_batches(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
                 const std::function<void(std::int64_t, std::int64_t)>& run);
-/// The same until `ends(used)` says so; it is asked before the first input and after every
-/// `checkpoint` inputs, so that where a run ends does not depend on the batch. Returns how many
-/// ran.
-std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, std::int64_t checkpoint,
-                              const ExplainOptions& options,
-                              const std::function<bool(std::int64_t)>& ends,
+/// What ends batches before their total; empty functions never do.
+struct BatchesEnd {
+  /// The time is over; asked before each batch with the number of inputs that ran.
+  std::function<bool(std::int64_t)> stopped;
+  /// The result is good enough; asked after every `checkpoint` inputs, so that where a run ends
+  /// does not depend on the batch.
+  std::function<bool()> enough;
+  std::int64_t checkpoint = 256;
+};
+/// The same until `end` says so. Returns how many ran.
+std::int64_t in_batches_until(std::int64_t total, std::int64_t batch, const ExplainOptions& options,
+                              const BatchesEnd& end,
                               const std::function<void(std::int64_t, std::int64_t)>& run);
 /// What a call reports while it works on sample n of `samples`, from that sample's share; empty
 /// where nobody listens.
