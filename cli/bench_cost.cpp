@@ -72,9 +72,11 @@ int cost(const CostCommand& command) {
   entries.push_back({"forward", [&] { folded.run(x, Keep::Outputs); }, {}});
   ExplainOptions options;
   options.bfloat16 = loaded.bfloat16;
+  // Nothing is detected in noise.
+  const Target target = model.is_detector() ? Target::of_proposal(0, 0) : Target::top1();
   for (const auto& method : methods) {
     entries.push_back(
-        {method.asked, [&] { method.method->explain(model, x, Target::top1(), options); }, {}});
+        {method.asked, [&] { method.method->explain(model, x, target, options); }, {}});
   }
   std::vector<Target> targets;
   if (command.targets > 0) targets = Target::parse(fmt::format("top:{}", command.targets));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <tuple>
 
+#include "cli/allocator.h"
 #include "cli/cli.h"
 #include "cli/model_files.h"
 #include "cli/model_options.h"
@@ -107,6 +108,7 @@ int run(const RunCommand& command) {
   std::optional<Progress> progress;
   options.progress = [&](double done, double total) {
     check_interrupt();
+    return_surplus_memory();
     if (!progress) progress.emplace("pictures", total);
     progress->at(done);
   };

@@ -185,8 +185,10 @@ int inspect(const InspectCommand& command) {
   std::string why_no_rules;
   Explanation explanation;
   try {
-    explanation =
-        methods[0].method->explain(model, x, Target::parse(command.target).front(), options);
+    // Nothing is detected in an empty picture.
+    const Target target = model.is_detector() && !trace ? Target::of_proposal(0, 0)
+                                                        : Target::parse(command.target).front();
+    explanation = methods[0].method->explain(model, x, target, options);
     add_trace(rows, explanation.trace);
   } catch (const Error& error) {
     // Shapes and kinds are worth having even where the method does not fit the model.
