@@ -233,6 +233,7 @@ void add_audit(CLI::App& app, Action& action) {
                   "pictures at most, evenly taken from all; default: 200")
       ->check(CLI::Range(1, 1'000'000));
   sub->add_option("--seed", command->settings.seed, "of random weights, windows and methods")
+      ->check(CLI::NonNegativeNumber)
       ->group("Checks");
   sub->add_option("--layer", command->settings.layer,
                   "the layer CAM methods read; default: the last")

@@ -137,7 +137,8 @@ void add_bench_compare(CLI::App& bench, Action& action) {
   sub->add_option("--samples", command->resampling.samples,
                   "drawings of pictures that make an interval; default: 1000")
       ->check(CLI::Range(100, 1'000'000));
-  sub->add_option("--seed", command->resampling.seed, "of drawings and tests");
+  sub->add_option("--seed", command->resampling.seed, "of drawings and tests")
+      ->check(CLI::NonNegativeNumber);
   sub->add_flag("--json", command->json, "print one JSON object a line");
   sub->footer(
       "Lines belong together where model, data, picture, class, method and metric are the same.\n"

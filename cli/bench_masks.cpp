@@ -158,7 +158,8 @@ void add_bench_masks(CLI::App& bench, Action& action) {
       ->check(CLI::Range(16, 100'000'000));
   sub->add_option("--cells", command->cells, "of the masks' grid, down and across")
       ->check(CLI::Range(1, 4096));
-  sub->add_option("--seed", command->settings.seed, "the reference takes the next one");
+  sub->add_option("--seed", command->settings.seed, "the reference takes the next one")
+      ->check(CLI::NonNegativeNumber);
   sub->add_option("--batch", command->settings.batch, "masked pictures in one pass")
       ->check(CLI::Range(0, 65536));
   add_plot_options(*sub, command->plot);

@@ -70,7 +70,8 @@ void add_bench_report(CLI::App& bench, Action& action) {
   sub->add_option("--samples", command->options.resampling.samples,
                   "drawings of pictures that make an interval; default: 1000")
       ->check(CLI::Range(100, 1'000'000));
-  sub->add_option("--seed", command->options.resampling.seed, "of drawings and tests");
+  sub->add_option("--seed", command->options.resampling.seed, "of drawings and tests")
+      ->check(CLI::NonNegativeNumber);
   sub->add_flag("--force", command->force, "overwrite an earlier report");
   sub->footer(
       "Writes report.md, report.csv and report.html. Methods stand in rows, `random` and `center`\n"

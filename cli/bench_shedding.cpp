@@ -152,7 +152,8 @@ void add_bench_shedding(CLI::App& bench, Action& action) {
                   "pixels that vanish or appear at once; default: a 28th of the picture")
       ->check(CLI::Range(0, 1 << 28));
   sub->add_option("--score", command->settings.score, "logit, prob or log-prob; default: logit");
-  sub->add_option("--seed", command->settings.seed, "of methods that sample");
+  sub->add_option("--seed", command->settings.seed, "of methods that sample")
+      ->check(CLI::NonNegativeNumber);
   add_plot_options(*sub, command->plot);
   sub->add_flag("--json", command->json,
                 "print one JSON object a line: method, factor, deletion, insertion");

@@ -63,7 +63,9 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
       ->group("Explaining");
   command.add_option("--score", settings.score, "logit, prob or log-prob; default: logit")
       ->group("Explaining");
-  command.add_option("--seed", settings.seed, "of methods that sample")->group("Explaining");
+  command.add_option("--seed", settings.seed, "of methods that sample")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Explaining");
   command
       .add_option("--batch", settings.batch,
                   "samples, or inputs made from a sample, in one pass; default: auto, what fits")

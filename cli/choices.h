@@ -18,8 +18,8 @@ struct ExplainSettings {
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
   double max_gap = 0.05;
-  double budget = 0;          ///< seconds that a sampling method may take; 0: no bound
-  bool keep_partial = false;  ///< an interrupt keeps what is done
+  std::optional<double> budget;  ///< seconds that a sampling method may take
+  bool keep_partial = false;     ///< an interrupt keeps what is done
 };
 void add_explain_settings(CLI::App& command, ExplainSettings& settings);
 

@@ -54,7 +54,7 @@ int compare(const CompareCommand& command) {
     const ResultRecord& record = outcome.record;
     if (row.cells.empty()) {
       row.cells.resize(methods.size());
-      row.picture = outcome.picture;
+      row.picture = outcome.marked();
       double share = -1;
       for (const auto& one : record.predictions) {
         if (!record.classes.empty() && one.index == record.classes[0]) share = one.probability;
@@ -66,7 +66,7 @@ int compare(const CompareCommand& command) {
       fmt::print(stderr, "limn: warning: {}, {}: {}\n", record.input, record.asked_method, warning);
     }
     if (command.html) {
-      items.push_back({record, outcome.picture, outcome.map, outcome.original});
+      items.push_back({record, outcome.marked(), outcome.map, outcome.original});
     }
   });
   std::vector<std::string> columns;

@@ -59,10 +59,11 @@ int explain(const ExplainCommand& command) {
   const auto targets = make_targets(command.settings);
   if (!command.settings.score.empty()) parse_score_kind(command.settings.score);
   const auto anytime = [](const MethodChoice& one) { return one.method->info().anytime; };
-  if (command.settings.budget < 0) {
-    fail(ErrorCode::InvalidArgument, "--budget is negative; give a time as 30s");
+  const auto& budget = command.settings.budget;
+  if (budget && !(*budget > 0)) {
+    fail(ErrorCode::InvalidArgument, "--budget is ", *budget, " s; give a time as 30s or 500ms");
   }
-  if (command.settings.budget > 0 && std::none_of(methods.begin(), methods.end(), anytime)) {
+  if (budget && std::none_of(methods.begin(), methods.end(), anytime)) {
     fail(ErrorCode::InvalidArgument,
          "--budget stops methods that get better with time; none is given, "
          "take -m rise");
@@ -97,6 +98,8 @@ int explain(const ExplainCommand& command) {
   run.seed = command.settings.seed;
   run.batch = command.settings.batch;
   run.max_gap = command.settings.max_gap;
+  run.fallback = command.settings.fallback;
+  run.maps_asked = inputs.size() * methods.size() * targets.size();
 
   std::vector<ResultRecord> results;
   std::vector<ReportItem> items;
@@ -121,7 +124,7 @@ int explain(const ExplainCommand& command) {
     results.push_back(outcome.record);
     if (command.html) {
       // Samples of one picture share its pixels in the page.
-      items.push_back({outcome.record, outcome.picture, outcome.map, outcome.original});
+      items.push_back({outcome.record, outcome.marked(), outcome.map, outcome.original});
     }
     // Pictures are written while the next map is computed.
     writing = std::async(std::launch::async, [&outbox, outcome = std::move(outcome)] {
@@ -132,8 +135,9 @@ int explain(const ExplainCommand& command) {
       }
       outbox.put(files.at("heatmap"),
                  encode_png(heatmap_figure(outcome.original, outcome.record.style)));
-      outbox.put(files.at("overlay"), encode_png(overlay_figure(outcome.picture, outcome.original,
-                                                                outcome.record.style)));
+      outbox.put(files.at("overlay"),
+                 encode_png(overlay_figure(outcome.picture, outcome.original, outcome.record.style,
+                                           outcome.marks)));
     });
   };
   const bool complete = explain_all(loaded, inputs, methods, targets, command.settings, sink);
@@ -164,7 +168,7 @@ int explain(const ExplainCommand& command) {
   std::cout.flush();
   if (!complete) {
     fmt::print(stderr, "limn: error: interrupted; --keep-partial kept {} of {} maps\n",
-               results.size(), inputs.size() * methods.size() * targets.size());
+               results.size(), run.maps_asked);
     return 130;
   }
   if (command.strict && doubted > 0) {

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cmath>
 
+#include "cli/allocator.h"
 #include "cli/outbox.h"
 #include "cli/progress.h"
 #include "limn/error.h"
+#include "model/detection_targets.h"
 
 namespace limn::cli {
 namespace {
@@ -57,15 +59,16 @@ std::vector<Prediction> predictions_of(const Model& model, const std::vector<Det
   return out;
 }
 
-/// The picture with all detections, the explained one strong.
-Tensor marked(const Tensor& picture, const std::vector<Prediction>& found,
-              const std::array<double, 4>& explained, const std::string& text) {
-  std::vector<BoxMark> marks = {{explained, text, true}};
+/// All detections with label and score, the explained one strong.
+std::vector<BoxMark> marks_of(const std::vector<Prediction>& found,
+                              const std::array<double, 4>& explained) {
+  std::vector<BoxMark> marks;
   for (const auto& one : found) {
     const std::array<double, 4> box = {one.box[0], one.box[1], one.box[2], one.box[3]};
-    if (box != explained) marks.push_back({box, "", false});
+    marks.push_back(
+        {box, fmt::format("{} {:.0f} %", one.label, 100 * one.probability), box == explained});
   }
-  return draw_boxes(picture, marks);
+  return marks;
 }
 
 std::string box_words(const std::array<double, 4>& box) {
@@ -179,6 +182,18 @@ class Runner {
     ended_ = ended_ || take_interrupt();
   }
 
+  /// A method that an interrupt left without any result ends the run, not with an error.
+  std::vector<Explanation> explain(const Method& method, const Tensor& x,
+                                   const std::vector<Target>& targets,
+                                   const ExplainOptions& options) {
+    try {
+      return method.explain(loaded_.model, x, targets, options);
+    } catch (const Error&) {
+      if (ended_) throw EndEarly();
+      throw;
+    }
+  }
+
   void explain(const Group& group) {
     if (group.loaded.empty()) return;
     Tensors rows;
@@ -192,17 +207,22 @@ class Runner {
     const Model& model = loaded_.model;
     const Tape tape = model.run(x, std::vector<ValueId>{model.logits()});
     std::vector<std::vector<Prediction>> predictions;
-    for (std::size_t i = 0; i < group.loaded.size(); ++i) {
-      const auto sample = static_cast<std::int64_t>(i);
-      predictions.push_back(
-          model.is_detector()
-              ? predictions_of(model, detections(model, read_proposals(model, tape), sample),
-                               group.loaded[i].geometry)
-              : predictions_of(model, probabilities(model, tape)[sample]));
-    }
     std::vector<Target> targets;
     for (const auto& choice : targets_) {
       targets.push_back(in_input(choice.target, group.loaded.front().geometry));
+    }
+    for (std::size_t i = 0; i < group.loaded.size(); ++i) {
+      const auto sample = static_cast<std::int64_t>(i);
+      const Geometry& geometry = group.loaded[i].geometry;
+      if (!model.is_detector()) {
+        predictions.push_back(predictions_of(model, probabilities(model, tape)[sample]));
+        continue;
+      }
+      const Proposals all = read_proposals(model, tape);
+      // Here a mistake can be told in the picture's pixels.
+      const auto words = [&](const auto& box) { return box_words(in_picture(box, geometry)); };
+      for (const auto& target : targets) find_detection(model, all, target, sample, words);
+      predictions.push_back(predictions_of(model, detections(model, all, sample), geometry));
     }
     for (std::size_t m = 0; m < methods_.size(); ++m) {
       heed_interrupt();
@@ -221,12 +241,12 @@ class Runner {
         options.stop = [&] {
           heed_interrupt();
           if (ended_) return true;
-          return settings_.budget > 0 && now() - start > settings_.budget;
+          return settings_.budget && now() - start > *settings_.budget;
         };
       }
       const auto explanations =
           in_context([&] { return "method \"" + methods_[m].asked + "\""; },
-                     [&] { return methods_[m].method->explain(model, x, targets, options); });
+                     [&] { return explain(*methods_[m].method, x, targets, options); });
       const double seconds = (now() - start) / maps;
       for (std::size_t t = 0; t < explanations.size(); ++t) {
         const Tensor map = explanations[t].map().to(at::kCPU);
@@ -271,7 +291,7 @@ class Runner {
       const auto box = in_picture(explanation.detected[i].box, loaded.geometry);
       const std::string label = class_label(loaded_.model, explanation.detected[i].label);
       record.target = fmt::format("box:{} ({})", box_words(box), label);
-      out.picture = marked(out.picture, predictions, box, label);
+      out.marks = marks_of(predictions, box);
     }
     const MethodInfo& info = methods_[m].method->info();
     record.spec =
@@ -305,6 +325,7 @@ class Runner {
     record.seconds = seconds;
     record.warnings = doubts(record, out.map, loaded_.model, !input.is_tensor, settings_.max_gap);
     sink_(std::move(out));
+    return_surplus_memory();
     progress_.at(static_cast<double>(++done_));
   }
 

@@ -24,7 +24,11 @@ struct Outcome {
   Tensor original;  ///< [H, W] in the picture's geometry
   /// By key: maps [H, W] or [K, H, W] in the picture's geometry, arrays as they are.
   std::map<std::string, Tensor> extras;
-  Tensor picture;  ///< uint8 [H, W, 3]
+  Tensor picture;              ///< uint8 [H, W, 3]
+  std::vector<BoxMark> marks;  ///< of detections, the explained one strong
+
+  /// The picture with its marks.
+  Tensor marked() const { return marks.empty() ? picture : draw_boxes(picture, marks); }
 };
 
 /// Calls `sink` with every map, input by input; a progress line counts maps. Inputs of one shape

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/missing_file.h"
 #include "image/file.h"
 #include "limn/dataset.h"
 #include "limn/error.h"
@@ -19,10 +20,7 @@ namespace fs = std::filesystem;
 bool is_tensor_name(const fs::path& path) { return path.extension() == ".npy"; }
 
 std::vector<std::string> files_of(const std::string& path) {
-  if (!fs::exists(path)) {
-    fail(ErrorCode::NotFound, "input \"", path, "\" does not exist; give a picture, a folder of ",
-         "pictures, or a .npy tensor");
-  }
+  if (!fs::exists(path)) fail(ErrorCode::NotFound, "input: ", missing_file(path));
   if (!fs::is_directory(path)) return {path};
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(path)) {
@@ -116,7 +114,8 @@ Loaded InputLoader::load_tensor(const Input& input) {
   out.x = tensor_.narrow(0, input.sample, 1);
   if (!out.x.is_floating_point()) out.x = out.x.to(at::kFloat);
   if (!out.x.isfinite().all().item<bool>()) {
-    fail(ErrorCode::BadInput, "sample ", input.sample, " holds NaN or infinity");
+    fail(ErrorCode::BadInput, "sample ", input.sample,
+         " holds NaN or infinity; replace them first");
   }
   const std::int64_t height = out.x.size(2), width = out.x.size(3);
   out.geometry = {height, width, height, width, 1, 1, 0, 0};

@@ -169,6 +169,7 @@ void add_invert(CLI::App& app, Action& action) {
   const auto flags = add_field_flags(*sub, invert_fields(command->options), "Finding the picture");
   const char* const group = "Results";
   sub->add_option("--seed", command->options.seed, "of the noise that it starts from")
+      ->check(CLI::NonNegativeNumber)
       ->group("Finding the picture");
   sub->add_option("-o,--out", command->folder, "folder for the results; default: limn-out")
       ->type_name("DIR");

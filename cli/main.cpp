@@ -41,6 +41,32 @@ int report(const char* text, int code) {
   return code;
 }
 
+/// What is wrong with the arguments, in words: CLI11's own offer no right ones.
+std::string parse_words(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string path = "limn";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    path += " " + command->get_name();
+  }
+  std::string text = error.what();
+  const std::string see = " (see " + path + " --help)";
+  for (const std::string& extra : command->remaining(true)) {
+    std::vector<std::string> names;
+    if (extra.rfind("--", 0) == 0) {
+      for (const auto* option : command->get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+      }
+      const std::string typed = extra.substr(0, extra.find('='));
+      return "no option \"" + typed + "\"; did you mean " + nearest_names(typed, names) + "?" + see;
+    }
+    for (const auto* one : command->get_subcommands({})) names.push_back(one->get_name());
+    if (names.empty()) continue;
+    return "no command \"" + extra + "\"; did you mean " + nearest_names(extra, names) + "?" + see;
+  }
+  return text + see;
+}
+
 int run(int count, char** values) {
   keep_freed_memory();
   CLI::App app{"limn shows which parts of a picture made a neural network decide as it did."};
@@ -82,16 +108,7 @@ int run(int count, char** values) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    // CLI11's own words for an unknown command do not offer the right ones.
-    if (count > 1 && values[1][0] != '-' && app.get_subcommands().empty()) {
-      std::vector<std::string> names;
-      for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
-      text = "no command \"" + std::string(values[1]) + "\"; did you mean " +
-             nearest_names(values[1], names) + "?";
-    }
-    return report((text + " (see limn --help)").c_str(),
-                  static_cast<int>(ErrorCode::InvalidArgument));
+    return report(parse_words(app, error).c_str(), static_cast<int>(ErrorCode::InvalidArgument));
   }
   return action ? action() : 0;
 }

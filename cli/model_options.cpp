@@ -106,10 +106,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) 
       ->required();
   command.add_option("--device", options.device, "cpu, cuda or cuda:N")->group("Running");
   command
-      .add_option(
-          "--precision", options.precision,
-          "fp32, fp64, bf16 (fp32, but the masked pictures of Score-CAM and RISE in bfloat16), or "
-          "auto (bf16 where the device has it natively)")
+      .add_option("--precision", options.precision,
+                  "fp32, fp64, bf16 (fp32, but the masked pictures of Score-CAM, RISE and D-RISE "
+                  "in bfloat16), or "
+                  "auto (bf16 where the device has it natively)")
       ->check(CLI::IsMember({"fp32", "fp64", "bf16", "auto"}))
       ->group("Running");
   command.add_option("--threads", options.threads, "number of threads; default: all cores")
@@ -128,7 +128,8 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures) 
       ->group("Model");
   if (!pictures) return;
   const char* const group = "Preprocessing (default: <model>.limn.json)";
-  command.add_option("--preset", options.preset, "imagenet, caffe, cifar10 or none")->group(group);
+  command.add_option("--preset", options.preset, "imagenet, caffe, cifar10, yolox or none")
+      ->group(group);
   command.add_option("--mean", options.mean, "subtracted, per channel: .485,.456,.406")
       ->group(group);
   command.add_option("--std", options.std, "divided by, per channel")->group(group);
@@ -233,6 +234,8 @@ RunRecord start_record(const ModelOptions& options, const LoadedModel& loaded) {
   run.model_nodes = loaded.model.graph().nodes().size();
   run.output_kind =
       loaded.model.output_kind() == OutputKind::MultiLabel ? "multi-label" : "single-label";
+  run.labels = loaded.model.labels().size();
+  if (loaded.model.is_detector()) run.detector = loaded.model.detector();
   run.preprocessing = loaded.model.preprocessing();
   run.input_shape = loaded.model.input_shape();
   run.device = loaded.model.device().str();

@@ -59,7 +59,9 @@ void add_similarity_options(CLI::App& sub, PairCommand& command) {
       ->type_name("K")
       ->check(CLI::Range(0, 100'000))
       ->group(group);
-  sub.add_option("--seed", command.options.seed, "of the projections")->group(group);
+  sub.add_option("--seed", command.options.seed, "of the projections")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
   sub.add_option("--components", command.options.components,
                  "without projections: the strongest components explained; 0: all; default: 256")
       ->type_name("N")

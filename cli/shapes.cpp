@@ -50,7 +50,9 @@ void add_shapes(CLI::App& app, Action& action) {
   CLI::App* sub = app.add_subcommand("shapes", "Draw pictures whose truth is known to the pixel");
   sub->add_option("-o,--out", command->folder, "folder to create, in VOC's format")->required();
   sub->add_option("--count", command->count, "how many pictures")->capture_default_str();
-  sub->add_option("--seed", options.seed, "another seed, other pictures")->capture_default_str();
+  sub->add_option("--seed", options.seed, "another seed, other pictures")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   sub->add_option("--size", command->size, "side in pixels")->capture_default_str();
   sub->add_option("--min-shapes", options.min_shapes, "in a picture")->capture_default_str();
   sub->add_option("--max-shapes", options.max_shapes, "in a picture")->capture_default_str();

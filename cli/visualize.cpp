@@ -279,6 +279,7 @@ void add_visualize(CLI::App& app, Action& action) {
       ->type_name("PICTURE")
       ->group("Making the picture");
   sub->add_option("--seed", command->options.seed, "of the noise and the shifts")
+      ->check(CLI::NonNegativeNumber)
       ->group("Making the picture");
   sub->add_option("-o,--out", command->folder, "folder for the results; default: limn-out")
       ->type_name("DIR");

@@ -32,7 +32,7 @@ struct Preprocessing {
   /// The smallest and largest input value per channel: (0 - mean)/std, (scale - mean)/std.
   std::vector<double> low() const;
   std::vector<double> high() const;
-  /// `imagenet`, `caffe`, `cifar10`, `none`; throws NotFound with the names.
+  /// `imagenet`, `caffe`, `cifar10`, `yolox`, `none`; throws NotFound with the names.
   static Preprocessing preset(const std::string& name);
   static std::vector<std::string> preset_names();
 };

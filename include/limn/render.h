@@ -44,10 +44,16 @@ Tensor color_map(const Tensor& map, const MapStyle& style);
 Tensor color_layer(const Tensor& map, const MapStyle& style);
 /// The map with a color bar and numbers; small maps are enlarged to be readable.
 Tensor heatmap_figure(const Tensor& map, const MapStyle& style);
+/// A box on a picture, in its pixels.
+struct BoxMark {
+  std::array<double, 4> box = {};  ///< x1, y1, x2, y2
+  std::string text;                ///< stands at its upper left corner
+  bool is_strong = false;          ///< thick and bright: what is explained
+};
 /// The map over the picture (uint8 [h, w, 3], same size), drawn the stronger the larger |value|;
-/// `opacity` 0..1. Small pictures are enlarged.
+/// `opacity` 0..1. Small pictures are enlarged. Marks stand on top.
 Tensor overlay_figure(const Tensor& picture, const Tensor& map, const MapStyle& style,
-                      double opacity = 0.85);
+                      const std::vector<BoxMark>& marks = {}, double opacity = 0.85);
 
 /// One cell of a comparison.
 struct GridCell {
@@ -70,12 +76,6 @@ struct GridOptions {
 Tensor comparison_grid(const std::vector<std::string>& columns, const std::vector<GridRow>& rows,
                        const GridOptions& options = {});
 
-/// A box on a picture, in its pixels.
-struct BoxMark {
-  std::array<double, 4> box = {};  ///< x1, y1, x2, y2
-  std::string text;                ///< stands at its upper left corner
-  bool is_strong = false;          ///< thick and bright: what is explained
-};
 /// uint8 [H, W, 3] with the boxes drawn, strong ones on top.
 Tensor draw_boxes(const Tensor& picture, const std::vector<BoxMark>& boxes);
 

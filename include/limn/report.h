@@ -21,12 +21,16 @@ struct RunRecord {
   std::string model_path, model_sha256;
   std::size_t model_nodes = 0;
   std::string output_kind;  ///< single-label | multi-label
+  std::size_t labels = 0;   ///< how many classes have names
+  Detector detector;        ///< layout empty: a classifier
   Preprocessing preprocessing;
   std::vector<std::int64_t> input_shape;  ///< [C, H, W] as run
   std::string device, precision, score_kind;
   std::int64_t threads = 0, batch = 0;
   std::uint64_t seed = 0;
   double max_gap = 0;
+  std::string fallback = "none";  ///< `gradient`: what nodes without a rule got
+  std::size_t maps_asked = 0;     ///< more than there are results where an interrupt ended the run
   std::map<std::string, std::string> versions;
 };
 

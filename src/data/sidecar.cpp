@@ -98,7 +98,12 @@ Preprocessing read_preprocessing(const Json& json) {
     out.scale = real(json["scale"], "scale");
     if (!(out.scale > 0)) wrong("scale", json["scale"], "a number above 0");
   }
-  if (json.contains("pad_value")) out.pad_value = real(json["pad_value"], "pad_value");
+  if (json.contains("pad_value")) {
+    out.pad_value = real(json["pad_value"], "pad_value");
+    if (!(out.pad_value >= 0 && out.pad_value <= 1)) {
+      wrong("pad_value", json["pad_value"], "0 .. 1: gray 114 of 255 is 0.447");
+    }
+  }
   return out;
 }
 

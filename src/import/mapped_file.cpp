@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/missing_file.h"
 #include "limn/error.h"
 
 namespace limn {
@@ -24,7 +25,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.value < 0) {
     if (errno == ENOENT || errno == ENOTDIR) {
-      fail(ErrorCode::NotFound, "there is no file \"", path, "\"");
+      fail(ErrorCode::NotFound, missing_file(path));
     }
     fail(ErrorCode::Io, "cannot open \"", path, "\": ", std::strerror(errno));
   }

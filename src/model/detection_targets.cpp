@@ -14,66 +14,31 @@ namespace {
 /// A given box means the detection that overlaps it most, if by this much.
 constexpr double kLeastOverlap = 0.1;
 
+std::string rounded(const std::array<double, 4>& box) {
+  return concat(std::round(box[0]), ",", std::round(box[1]), ",", std::round(box[2]), ",",
+                std::round(box[3]));
+}
+
 /// What is detected, for error messages: `dog .93 at 10,20,200,300`.
-std::string detection_list(const Model& model, const std::vector<Detection>& found) {
+std::string detection_list(const Model& model, const std::vector<Detection>& found,
+                           const BoxWords& words) {
   std::string out;
   for (std::size_t i = 0; i < std::min<std::size_t>(5, found.size()); ++i) {
-    const auto& box = found[i].box;
     out += concat(i ? "; " : "", "box:", i, " ", class_label(model, found[i].label), " (",
-                  std::round(100 * found[i].score), " %) at ", std::round(box[0]), ",",
-                  std::round(box[1]), ",", std::round(box[2]), ",", std::round(box[3]));
+                  std::round(100 * found[i].score), " %) at ", words(found[i].box));
   }
   return out + (found.size() > 5 ? concat(" and ", found.size() - 5, " more") : "");
 }
 
-/// The detection that a target means on sample n.
-Detection find_detection(const Model& model, const Proposals& all, const Target& target,
-                         std::int64_t n) {
-  if (target.kind == Target::Kind::Margin) {
-    fail(ErrorCode::InvalidArgument, "target \"", target.text(),
-         "\": a margin needs a classifier; on a detector take top1, box:INDEX or label:NAME");
-  }
-  if (target.kind == Target::Kind::Proposal) {
-    Detection one;
-    one.proposal = target.rank;
-    one.label = class_index(model, target.first, all.classes.size(2));
-    return one;
-  }
-  const std::vector<Detection> found = detections(model, all, n);
-  const auto missing = [&](const std::string& what) {
-    fail(ErrorCode::NotFound, what,
-         found.empty() ? concat("nothing is detected with a score of at least ",
-                                model.detector().score, "; lower `score` of the detector")
-                       : concat("detected: ", detection_list(model, found)));
-  };
-  if (target.kind == Target::Kind::Top) {
-    if (target.rank >= static_cast<std::int64_t>(found.size())) {
-      missing(found.empty() ? "" : concat("there is no detection ", target.rank, "; "));
-    }
-    return found[static_cast<std::size_t>(target.rank)];
-  }
-  if (target.kind == Target::Kind::Class) {
-    const std::int64_t label = class_index(model, target.first, all.classes.size(2));
-    for (const auto& one : found) {
-      if (one.label == label) return one;
-    }
-    missing(found.empty() ? "" : concat("no ", class_label(model, label), " is detected; "));
-  }
-  const auto overlap = [&](const Detection& one) {
-    const auto as_tensor = [](const std::array<double, 4>& box) {
-      return at::tensor(box, at::kDouble);
-    };
-    return box_iou(as_tensor(one.box), as_tensor(target.box)).item<double>();
-  };
-  const auto best = std::max_element(found.begin(), found.end(), [&](const auto& a, const auto& b) {
-    return overlap(a) < overlap(b);
-  });
-  if (best == found.end() || overlap(*best) < kLeastOverlap) {
-    missing(found.empty()
-                ? ""
-                : concat("no detection overlaps ", target.text(), " by ", kLeastOverlap, "; "));
-  }
-  return *best;
+/// What may be wrong where nothing is found.
+std::string nothing_detected(const Model& model) {
+  const std::string least =
+      concat("nothing is detected with a score of at least ", model.detector().score);
+  if (model.preprocessing().known) return concat(least, "; lower `score` of the detector");
+  return concat(
+      least,
+      ". Nobody said how this model's pictures are prepared: give --preset (yolox "
+      "for YOLOX's own exports) or write <model>.limn.json; or lower `score` of the detector");
 }
 
 /// Score, gradient and relevance of each sample's proposal: where the factors of its score stand in
@@ -119,6 +84,55 @@ void score_proposal(const Model& model, const Tape& tape, const Proposals& all, 
 
 }  // namespace
 
+Detection find_detection(const Model& model, const Proposals& all, const Target& target,
+                         std::int64_t n, const BoxWords& given) {
+  const BoxWords words = given ? given : rounded;
+  if (target.kind == Target::Kind::Margin) {
+    fail(ErrorCode::InvalidArgument, "target \"", target.text(),
+         "\": a margin needs a classifier; on a detector take top1, box:INDEX or label:NAME");
+  }
+  if (target.kind == Target::Kind::Proposal) {
+    Detection one;
+    one.proposal = target.rank;
+    one.label = class_index(model, target.first, all.classes.size(2));
+    return one;
+  }
+  const std::vector<Detection> found = detections(model, all, n);
+  const auto missing = [&](const std::string& what) {
+    fail(ErrorCode::NotFound, what,
+         found.empty() ? nothing_detected(model)
+                       : concat("detected: ", detection_list(model, found, words)));
+  };
+  if (target.kind == Target::Kind::Top) {
+    if (target.rank >= static_cast<std::int64_t>(found.size())) {
+      missing(found.empty() ? "" : concat("there is no detection ", target.rank, "; "));
+    }
+    return found[static_cast<std::size_t>(target.rank)];
+  }
+  if (target.kind == Target::Kind::Class) {
+    const std::int64_t label = class_index(model, target.first, all.classes.size(2));
+    for (const auto& one : found) {
+      if (one.label == label) return one;
+    }
+    missing(found.empty() ? "" : concat("no ", class_label(model, label), " is detected; "));
+  }
+  const auto overlap = [&](const Detection& one) {
+    const auto as_tensor = [](const std::array<double, 4>& box) {
+      return at::tensor(box, at::kDouble);
+    };
+    return box_iou(as_tensor(one.box), as_tensor(target.box)).item<double>();
+  };
+  const auto best = std::max_element(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+    return overlap(a) < overlap(b);
+  });
+  if (best == found.end() || overlap(*best) < kLeastOverlap) {
+    missing(found.empty() ? ""
+                          : concat("no detection overlaps box:", words(target.box), " by ",
+                                   kLeastOverlap, "; "));
+  }
+  return *best;
+}
+
 std::vector<Objective> bind_detections(const Model& model, const Tape& tape,
                                        const std::vector<Target>& targets, ScoreKind score) {
   const Proposals all = read_proposals(model, tape);
@@ -132,9 +146,7 @@ std::vector<Objective> bind_detections(const Model& model, const Tape& tape,
       objective.classes.push_back(objective.detected.back().label);
     }
     const Detection& first = objective.detected.front();
-    objective.name = concat("box:", std::round(first.box[0]), ",", std::round(first.box[1]), ",",
-                            std::round(first.box[2]), ",", std::round(first.box[3]), " (",
-                            class_label(model, first.label), ")");
+    objective.name = concat("box:", rounded(first.box), " (", class_label(model, first.label), ")");
     score_proposal(model, tape, all, score, objective);
     objectives.push_back(std::move(objective));
   }

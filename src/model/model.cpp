@@ -238,11 +238,11 @@ Tensor checked_input(const Model& model, const Tensor& x) {
     fail(ErrorCode::BadInput, "the input has shape ", x.sizes(), ", the model takes [", wanted, "]",
          x.dim() == 4 && info.shape.size() == 4 && info.shape[0] > 0 && info.shape[0] != x.size(0)
              ? "; its batch size is fixed: explain inputs in that number"
-             : "");
+             : "; bring it to that shape (pictures: --size)");
   }
   const Tensor input = x.to(model.device(), model.dtype());
   if (!at::isfinite(input).all().item<bool>()) {
-    fail(ErrorCode::Numerical, "the input holds NaN or infinity");
+    fail(ErrorCode::Numerical, "the input holds NaN or infinity; replace them first");
   }
   return fast_layout(input);
 }

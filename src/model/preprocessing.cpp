@@ -26,9 +26,18 @@ std::map<std::string, Preprocessing> make_presets() {
                         .short_side = 0,
                         .mean = {0.4914, 0.4822, 0.4465},
                         .std = {0.2023, 0.1994, 0.2010}};
+  // As YOLOX's own exports, whose files fix the size: letterbox at the upper left, BGR, 0..255.
+  Preprocessing yolox{.resize = "letterbox",
+                      .mean = {0, 0, 0},
+                      .std = {1, 1, 1},
+                      .channel_order = "bgr",
+                      .scale = 255};
   Preprocessing none;
-  std::map<std::string, Preprocessing> presets{
-      {"imagenet", imagenet}, {"caffe", caffe}, {"cifar10", cifar10}, {"none", none}};
+  std::map<std::string, Preprocessing> presets{{"imagenet", imagenet},
+                                               {"caffe", caffe},
+                                               {"cifar10", cifar10},
+                                               {"yolox", yolox},
+                                               {"none", none}};
   for (auto& [name, preset] : presets) {
     preset.known = true;
     preset.source = "preset " + name;

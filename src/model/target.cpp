@@ -26,16 +26,22 @@ std::string trimmed(std::string_view text) {
   return std::string(text);
 }
 
-/// Whether `wanted` is the whole label or one of its comma-separated parts, case ignored.
-bool names_label(const std::string& label, const std::string& wanted) {
-  if (canonical_name(label) == wanted) return true;
-  std::size_t begin = 0;
-  while (begin <= label.size()) {
+/// A label and, where it lists synonyms behind commas, each of them.
+std::vector<std::string> names_of(const std::string& label) {
+  std::vector<std::string> names = {label};
+  for (std::size_t begin = 0; label.find(',') != std::string::npos && begin <= label.size();) {
     const std::size_t comma = std::min(label.find(',', begin), label.size());
-    if (canonical_name(trimmed(label.substr(begin, comma - begin))) == wanted) return true;
+    names.emplace_back(trimmed(label.substr(begin, comma - begin)));
     begin = comma + 1;
   }
-  return false;
+  return names;
+}
+
+/// Whether `wanted` is one of a label's names, case ignored.
+bool names_label(const std::string& label, const std::string& wanted) {
+  const auto names = names_of(label);
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return canonical_name(name) == wanted; });
 }
 
 /// [N, C] whatever the logits' spatial extent: the mean over places.
@@ -167,7 +173,12 @@ std::int64_t class_index(const Model& model, std::string_view text, std::int64_t
     fail(ErrorCode::NotFound, "the model has no labels, so \"", text,
          "\" cannot be found; give an index 0 to ", classes - 1, " or a label file (--labels)");
   }
-  fail(ErrorCode::NotFound, "no class \"", text, "\"; nearest: ", nearest_names(text, labels));
+  std::vector<std::string> names;
+  for (const auto& label : labels) {
+    const auto own = names_of(label);
+    names.insert(names.end(), own.size() > 1 ? own.begin() + 1 : own.begin(), own.end());
+  }
+  fail(ErrorCode::NotFound, "no class \"", text, "\"; nearest: ", nearest_names(text, names));
 }
 
 std::string class_label(const Model& model, std::int64_t index) {

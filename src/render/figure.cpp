@@ -110,6 +110,42 @@ cv::Mat blend(const cv::Mat& original, const Tensor& map, const MapStyle& style,
   return out;
 }
 
+/// What the ends of the color bar mean for one cell.
+std::string scale_words(const MapStyle& style) {
+  if (style.constant) return "";
+  const std::string high = short_number(style.high, 3);
+  if (style.low > 0) return "scale " + short_number(style.low, 3) + " .. " + high;
+  return (style.low < 0 ? "scale +-" : "scale ") + high;
+}
+
+/// Boxes in pixels of a picture that is enlarged by `factor`, with their texts.
+void draw_marks(cv::Mat& image, const std::vector<BoxMark>& boxes, int factor) {
+  const auto point = [factor](double x, double y) {
+    return cv::Point(static_cast<int>(std::lround(factor * x)),
+                     static_cast<int>(std::lround(factor * y)));
+  };
+  const double longer = std::max(image.rows, image.cols);
+  const double size = std::max(7.0, longer / 60);
+  const int line = std::max(1, static_cast<int>(longer / 300));
+  for (const bool strong : {false, true}) {
+    const cv::Scalar color = strong ? cv::Scalar(255, 214, 10) : cv::Scalar(235, 235, 235);
+    for (const auto& mark : boxes) {
+      if (mark.is_strong != strong) continue;
+      const cv::Point low = point(mark.box[0], mark.box[1]);
+      const cv::Point high = point(mark.box[2], mark.box[3]);
+      cv::rectangle(image, low, high, color, strong ? 2 * line : line, cv::LINE_AA);
+      if (mark.text.empty()) continue;
+      // The text's plate stays inside the picture.
+      const int height = static_cast<int>(1.9 * size);
+      const int width = static_cast<int>(render::text_width(mark.text, size) + size);
+      const int left = std::clamp(low.x, 0, std::max(0, image.cols - width));
+      const int top = std::clamp(low.y - height, 0, std::max(0, image.rows - height));
+      cv::rectangle(image, {left, top, width, height}, color, cv::FILLED);
+      draw_text(image, mark.text, left + size / 2, top + 1.45 * size, size, kInk);
+    }
+  }
+}
+
 }  // namespace
 
 Tensor heatmap_figure(const Tensor& map, const MapStyle& style) {
@@ -145,13 +181,14 @@ Tensor heatmap_figure(const Tensor& map, const MapStyle& style) {
 }
 
 Tensor overlay_figure(const Tensor& picture, const Tensor& map, const MapStyle& style,
-                      double opacity) {
+                      const std::vector<BoxMark>& marks, double opacity) {
   if (picture.size(0) != map.size(0) || picture.size(1) != map.size(1)) {
     fail(ErrorCode::InvalidArgument, "the map ", map.sizes(), " and the picture ", picture.sizes(),
          " differ in size; bring the map back with to_original");
   }
   const int factor = enlargement(map.size(0), map.size(1));
   cv::Mat out = blend(to_mat(picture), map, style, opacity, factor);
+  draw_marks(out, marks, factor);
   if (!style.words.empty()) {
     const double size = std::max(9.0, std::max(out.rows, out.cols) / 45.0);
     const cv::Rect strip(0, out.rows - static_cast<int>(2.2 * size), out.cols,
@@ -165,28 +202,7 @@ Tensor overlay_figure(const Tensor& picture, const Tensor& map, const MapStyle& 
 
 Tensor draw_boxes(const Tensor& picture, const std::vector<BoxMark>& boxes) {
   cv::Mat image = to_mat(picture);
-  const double longer = std::max(image.rows, image.cols);
-  const double size = std::max(7.0, longer / 60);
-  const int line = std::max(1, static_cast<int>(longer / 300));
-  for (const bool strong : {false, true}) {
-    const cv::Scalar color = strong ? cv::Scalar(255, 214, 10) : cv::Scalar(235, 235, 235);
-    for (const auto& mark : boxes) {
-      if (mark.is_strong != strong) continue;
-      const cv::Point low(static_cast<int>(std::lround(mark.box[0])),
-                          static_cast<int>(std::lround(mark.box[1])));
-      const cv::Point high(static_cast<int>(std::lround(mark.box[2])),
-                           static_cast<int>(std::lround(mark.box[3])));
-      cv::rectangle(image, low, high, color, strong ? 2 * line : line, cv::LINE_AA);
-      if (mark.text.empty()) continue;
-      // The text's plate stays inside the picture.
-      const int height = static_cast<int>(1.9 * size);
-      const int width = static_cast<int>(render::text_width(mark.text, size) + size);
-      const int left = std::clamp(low.x, 0, std::max(0, image.cols - width));
-      const int top = std::clamp(low.y - height, 0, std::max(0, image.rows - height));
-      cv::rectangle(image, {left, top, width, height}, color, cv::FILLED);
-      draw_text(image, mark.text, left + size / 2, top + 1.45 * size, size, kInk);
-    }
-  }
+  draw_marks(image, boxes, 1);
   return to_tensor(image);
 }
 
@@ -224,7 +240,8 @@ Tensor comparison_grid(const std::vector<std::string>& columns, const std::vecto
   for (const auto& row : rows) {
     for (const auto& one : row.cells) {
       const bool seen = std::any_of(bars.begin(), bars.end(), [&](const MapStyle& style) {
-        return style.colormap == one.style.colormap && (style.low < 0) == (one.style.low < 0);
+        return style.colormap == one.style.colormap && (style.low < 0) == (one.style.low < 0) &&
+               (style.low > 0) == (one.style.low > 0);
       });
       if (one.map.defined() && !one.style.constant && !seen) bars.push_back(one.style);
     }
@@ -265,12 +282,8 @@ Tensor comparison_grid(const std::vector<std::string>& columns, const std::vecto
       cv::rectangle(page, box, kLine, 1);
       if (one && one->style.constant) draw_words(page, box, one->style.words, size);
       if (one) {
-        const std::string scale =
-            one->style.constant
-                ? std::string()
-                : (one->style.low < 0 ? "scale +-" : "scale ") + short_number(one->style.high, 3);
-        std::string words = one->caption.empty() ? scale : one->caption + ", " + scale;
-        if (!one->style.constant && !one->style.words.empty()) words = one->style.words;
+        const std::string scale = scale_words(one->style);
+        const std::string words = one->caption.empty() ? scale : one->caption + ", " + scale;
         const auto lines = render::wrap_text(words, size, cell, 1);
         draw_text(page, lines[0], box.x + cell / 2.0, y + heights[r] + size * 1.6, size, kSoft,
                   Anchor::Center);

@@ -138,6 +138,11 @@ std::string html_report(const RunRecord& run, const std::vector<ReportItem>& ite
   std::string page(kPage);
   replace(page, "@TITLE@", escaped(title));
   replace(page, "@HEADING@", escaped(title));
+  replace(page, "@PARTIAL@",
+          items.size() >= run.maps_asked
+              ? ""
+              : fmt::format("<p class=\"warn\">Interrupted: {} of {} maps were made.</p>",
+                            items.size(), run.maps_asked));
   replace(page, "@VERSION@", escaped(run.versions.count("limn") ? run.versions.at("limn") : ""));
   replace(page, "@DATA@", json);
   return page;

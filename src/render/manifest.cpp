@@ -36,6 +36,14 @@ Json preprocessing_json(const Preprocessing& how) {
           {"formula", "(pixel * scale - mean) / std, pixel in 0..1"}};
 }
 
+Json detector_json(const Detector& detector) {
+  if (detector.layout.empty()) return nullptr;
+  return {{"layout", detector.layout},
+          {"strides", detector.strides},
+          {"score", detector.score},
+          {"iou", detector.iou}};
+}
+
 Json to_json(const ResultRecord& result) {
   Json predictions = Json::array();
   for (const auto& one : result.predictions) {
@@ -99,6 +107,8 @@ std::string manifest_json(const RunRecord& run, const std::vector<ResultRecord>&
                  {"sha256", run.model_sha256},
                  {"nodes", run.model_nodes},
                  {"output", run.output_kind},
+                 {"labels", run.labels},
+                 {"detector", detector_json(run.detector)},
                  {"input_shape", run.input_shape}}},
                {"preprocessing", preprocessing_json(run.preprocessing)},
                {"score", run.score_kind},
@@ -108,6 +118,9 @@ std::string manifest_json(const RunRecord& run, const std::vector<ResultRecord>&
                {"threads", run.threads},
                {"batch", run.batch},
                {"max_gap", run.max_gap},
+               {"fallback", run.fallback},
+               {"maps_asked", run.maps_asked},
+               {"complete", results.size() >= run.maps_asked},
                {"results", Json::array()}};
   for (const auto& result : results) json["results"].push_back(to_json(result));
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

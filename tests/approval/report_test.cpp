@@ -110,5 +110,21 @@ TEST(Report, ManifestHasNullForNaN) {
   EXPECT_TRUE(nlohmann::json::parse(result_json(result))["score"].is_null());
 }
 
+TEST(Manifest, SaysWhatAnInterruptLeftOut) {
+  RunRecord run = fixed_run();
+  run.maps_asked = 2;
+  run.detector = {.layout = "yolox", .strides = {8}, .score = 0.3, .iou = 0.5};
+  const ReportItem item = fixed_item();
+  const auto json = nlohmann::json::parse(manifest_json(run, {item.result}));
+  EXPECT_FALSE(json["complete"].get<bool>());
+  EXPECT_EQ(json["maps_asked"], 2);
+  EXPECT_EQ(json["model"]["detector"]["layout"], "yolox");
+  EXPECT_EQ(json["model"]["detector"]["score"], 0.3);
+  const std::string words = "Interrupted: 1 of 2 maps were made.";
+  EXPECT_NE(html_report(run, {item}, "t").find(words), std::string::npos);
+  run.maps_asked = 1;
+  EXPECT_EQ(html_report(run, {item}, "t").find(words), std::string::npos);
+}
+
 }  // namespace
 }  // namespace limn

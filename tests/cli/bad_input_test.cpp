@@ -111,6 +111,13 @@ TEST_F(BadInput, ModelsWithTensorsThatAreNotThere) {
   expect_refused(filled, 4, "ConstantOfShape");
 }
 
+TEST_F(BadInput, MissingFilesGetTheNearestName) {
+  expect_refused(explain(folder_ / "cta.png"), 3, "cta.png\"; did you mean \"cat.png\"");
+  expect_refused(explain(folder_ / "none/cat.png"), 3, "nor its folder");
+  expect_refused(limn({"explain", folder_ / "smal.onnx", picture(), "-o", out()}), 3,
+                 "did you mean \"small.onnx\"");
+}
+
 TEST_F(BadInput, Sidecars) {
   const auto with_sidecar = [&](const std::string& text) {
     write_text(folder_ / "small.limn.json", text);
@@ -121,6 +128,7 @@ TEST_F(BadInput, Sidecars) {
   expect_refused(with_sidecar(R"({"preprocessing": {"std": [0]}})"), 4, "std");
   expect_refused(with_sidecar(R"({"preprocessing": "imagenett"})"), 3, "imagenet");
   expect_refused(with_sidecar(R"({"preprocessing": {"resize": "stretch"}})"), 4, "letterbox");
+  expect_refused(with_sidecar(R"({"preprocessing": {"pad_value": 114}})"), 4, "pad_value");
   expect_refused(with_sidecar(R"({"labels": "none.txt"})"), 3, "none.txt");
   expect_refused(with_sidecar(R"({"output": 3})"), 4, "multi-label");
 }

@@ -3,6 +3,7 @@
 
 #include "cli/fixture.h"
 #include "limn/version.h"
+#include "support/small_detector.h"
 
 namespace limn::testing {
 namespace {
@@ -184,6 +185,28 @@ TEST_F(Commands, BenchSheddingNeedsAModelThatTakesAnySize) {
   EXPECT_NE(tiny.err.find("from 0.25 to 16"), std::string::npos) << tiny.err;
   const auto name = limn({"bench", "shedding", model(), picture(), "-o", "plot.jpg"});
   EXPECT_NE(name.err.find("ends in .png"), std::string::npos) << name.err;
+}
+
+TEST_F(Commands, TyposGetTheNearestName) {
+  expect_refused(explain(picture(), {"--scor", "prob"}), 2,
+                 "no option \"--scor\"; did you mean \"--score\"");
+  expect_refused(explain(picture(), {"--scor", "prob"}), 2, "(see limn explain --help)");
+  expect_refused(limn({"bench", "runn"}), 2, "no command \"runn\"; did you mean \"run\"");
+  expect_refused(limn({"explian"}), 2, "did you mean \"explain\"");
+  expect_refused(explain(picture(), {"--seed", "-1"}), 2, "--seed");
+}
+
+TEST_F(Commands, DetectorsAreMeasuredAndInspectedWithoutADetection) {
+  write_onnx(small_detector().graph().draft(), folder_ / "detector.onnx");
+  write_text(folder_ / "detector.limn.json",
+             R"({"detector": {"layout": "yolox", "strides": [8]}})");
+  const auto inspected = limn({"inspect", folder_ / "detector.onnx"});
+  ASSERT_EQ(inspected.code, 0) << inspected.err;
+  EXPECT_NE(inspected.out.find("epsilon"), std::string::npos) << inspected.out;
+  const auto measured =
+      limn({"bench", "cost", folder_ / "detector.onnx", "-m", "lrp", "--runs", "1"});
+  ASSERT_EQ(measured.code, 0) << measured.err;
+  EXPECT_NE(measured.out.find("lrp"), std::string::npos);
 }
 
 TEST_F(Commands, Version) {

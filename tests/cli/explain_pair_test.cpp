@@ -95,7 +95,7 @@ TEST_F(ExplainPairTest, FirstOrderAgainstAPictureOrAStoredEmbedding) {
 
 TEST_F(ExplainPairTest, RefusesWithWordsAndLeavesNothing) {
   expect_refused(pair({picture()}), 2, "two inputs");
-  expect_refused(pair({picture(), picture() + "x"}), 3, "does not exist");
+  expect_refused(pair({picture(), picture() + "x"}), 3, "there is no file");
   expect_refused(pair({picture(), other()}, {"--layer", "nowhere"}), 3, "nowhere");
   expect_refused(pair({picture(), other()}, {"--layer", "f", "--embedding", "mean"}), 2,
                  "no places to average");

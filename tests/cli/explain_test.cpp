@@ -113,6 +113,13 @@ TEST_F(ExplainTest, TheManifestHoldsTheRulesFile) {
   EXPECT_EQ(Json::parse(read_text(out() + "/manifest.json"))["results"][0]["rules"], Json::array());
 }
 
+TEST_F(ExplainTest, RulesForNodesThatDoNotExistAreRefused) {
+  const std::string rules = folder_ / "my.rules";
+  write_text(rules, "op:Conv epsilon\nfeatures* epsilon\n");
+  expect_refused(explain(picture(), {"-m", "lrp(rules=\"" + rules + "\")"}), 3,
+                 "\"features*\" names no node");
+}
+
 TEST_F(ExplainTest, RefusesToOverwrite) {
   ASSERT_EQ(explain(picture()).code, 0);
   const std::string before = read_text(out() + "/manifest.json");

@@ -96,7 +96,8 @@ TEST_F(Sampling, BudgetsThatCannotBeKept) {
     expect_refused(explain(picture(), {"-m", method, "--budget", "1e-9s"}), 2, "longer --budget");
   }
   expect_refused(explain(picture(), {"-m", "lrp", "--budget", "1s"}), 2, "take -m rise");
-  expect_refused(explain(picture(), {"-m", "rise", "--budget=-1s"}), 2, "negative");
+  expect_refused(explain(picture(), {"-m", "rise", "--budget=-1s"}), 2, "--budget is -1 s");
+  expect_refused(explain(picture(), {"-m", "rise", "--budget", "0s"}), 2, "give a time as 30s");
   EXPECT_NE(explain(picture(), {"-m", "rise", "--budget", "soon"}).code, 0);
 }
 
@@ -116,6 +117,7 @@ TEST_F(Sampling, AnInterruptKeepsThePartWhereAsked) {
       << read_text(folder_ / "err");
   const Json results = manifest()["results"];
   ASSERT_EQ(results.size(), 1u);
+  EXPECT_FALSE(manifest()["complete"].get<bool>());
   EXPECT_TRUE(results[0]["partial"].get<bool>());
   EXPECT_TRUE(files().count(results[0]["files"]["map"].get<std::string>()));
 }
@@ -148,7 +150,10 @@ TEST_F(Sampling, DetectorsThatFindNothingOrDoNotFit) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     expect_refused(limn(arguments), code, words);
   };
-  refused({"-t", "box:0,40,16,60"}, 3, "no detection overlaps");
+  // The picture is twice as large as the model's input.
+  refused({"-t", "box:0,40,16,60"}, 3,
+          "no detection overlaps box:0,40,16,60 by 0.1; detected: box:0 green (94 %) at "
+          "48,0,64,16");
   refused({"-t", "label:red"}, 3, "no red is detected; detected: box:0 green");
   refused({"-t", "box:1,2"}, 2, "box:x1,y1,x2,y2");
   refused({"--detector", "yolov8"}, 5, "classes, where 3 have labels");

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "limn/image.h"
+#include "limn/method.h"
 #include "limn/model.h"
 #include "support/support.h"
 
@@ -136,6 +137,28 @@ std::vector<Box> detections(const Tensor& raw, double threshold) {
     if (!covered) kept.push_back(box);
   }
   return kept;
+}
+
+/// Its first convolution stands behind slices that make twelve channels of three.
+TEST(RealModels, RelevanceOfADetectionLiesInItsBox) {
+  LIMN_REQUIRE_SHARED("data/models/yolox_nano_416.onnx");
+  LIMN_REQUIRE_SHARED("data/coco100/instances.json");
+  const Model model = Model::from_onnx(testing::shared("data/models/yolox_nano_416.onnx"))
+                          .with_preprocessing(Preprocessing::preset("yolox"))
+                          .with_detector({.layout = "yolox"});
+  const auto input =
+      preprocess(read_picture(testing::shared("data/coco100/images/000000000025.jpg")),
+                 model.preprocessing(), model.input_shape());
+  for (const char* spec : {"lrp", "rap", "hires-cam"}) {
+    const Explanation one = make_method(spec)->explain(model, input.x);
+    const Tensor map = one.map()[0];
+    const std::int64_t peak = map.argmax().item<std::int64_t>();
+    const auto x = static_cast<double>(peak % map.size(1)) * 416 / map.size(1);
+    const auto y = static_cast<double>(peak / map.size(1)) * 416 / map.size(0);
+    const auto& box = one.detected.at(0).box;
+    EXPECT_TRUE(box[0] <= x && x <= box[2] && box[1] <= y && y <= box[3])
+        << spec << ": " << x << ", " << y << " beside " << one.target;
+  }
 }
 
 TEST(RealModels, YoloxFindsWhatIsThere) {
