@@ -80,8 +80,11 @@ std::vector<std::string> doubts(const ResultRecord& record, const Tensor& map, c
                                 bool is_picture, double max_gap) {
   std::vector<std::string> out;
   if (record.gap && !(*record.gap <= max_gap)) {
-    out.push_back(
-        fmt::format("{} (bound {:.3g} %, see --max-gap)", gap_words(record), 100 * max_gap));
+    // What biases take is most of what LRP loses.
+    const bool biases = record.method == "lrp" && *record.gap > 0.5 &&
+                        record.spec.find("plus-even") == std::string::npos;
+    out.push_back(fmt::format("{} (bound {:.3g} %, see --max-gap){}", gap_words(record),
+                              100 * max_gap, biases ? "; lrp(plus-even) leaves biases out" : ""));
   }
   if (record.style.constant) out.push_back(record.style.words);
   const double share = map.numel() >= 1000 ? concentration(map) : 0;
