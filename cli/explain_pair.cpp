@@ -164,6 +164,10 @@ Answer explain_both(const PairCommand& command, const LoadedModel& model, const 
     put_side(command, outbox, sides.inputs[i], sides.loaded[i], pair.marginals[i],
              pair.embeddings[i]);
   }
+  std::vector<std::string> notes = pair.notes;
+  if (explains_nothing(pair)) {
+    notes.emplace_back("pair.png has no links: they would be links of next to nothing");
+  }
   Json files = {{"picture", "pair.png"}, {"links", "links.npy"}};
   if (options.full) files["joint"] = "joint.npy";
   return {.layer = pair.layer,
@@ -173,7 +177,7 @@ Answer explain_both(const PairCommand& command, const LoadedModel& model, const 
           .sum = pair.sum,
           .gap = pair.gap,
           .components = pair.components,
-          .notes = pair.notes,
+          .notes = notes,
           .warnings = gap_doubts(pair, command.max_gap),
           .more = {{"rules_gap", pair.rules_gap},
                    {"covered", pair.covered},

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/spray_maps.h"
 #include "limn/error.h"
+#include "limn/sidecar.h"
 #include "limn/version.h"
 #include "render/spray_page.h"
 
@@ -148,7 +149,7 @@ Json group_json(const SprayGroup& group, const std::vector<Spot>& spots) {
           {"clusters", clusters},
           {"cluster", a.cluster},
           {"tsne", points_of(group.tsne)},
-          {"eigenvectors", points_of(a.layout)}};
+          {"spectral", points_of(a.layout)}};
 }
 
 /// What the maps were made from; null where they were made before.
@@ -196,19 +197,23 @@ Json options_json(const SprayOptions& o) {
 SprayInput usable(SprayInput input, const SprayOptions& options) {
   const auto least = static_cast<std::size_t>(options.neighbors + 2);
   SprayInput out{.classes = {}, .left_out = std::move(input.left_out)};
-  std::string last;
+  struct {
+    std::size_t maps = 0;
+    std::string name, why;
+  } largest;
   for (auto& one : input.classes) {
-    last =
+    const std::string why =
         fmt::format("{} maps, and {} neighbors need {}", one.maps.size(), options.neighbors, least);
+    if (one.maps.size() >= largest.maps) largest = {one.maps.size(), one.name, why};
     if (one.maps.size() >= least) {
       out.classes.push_back(std::move(one));
     } else {
-      out.left_out.push_back({one.name, last});
+      out.left_out.push_back({one.name, why});
     }
   }
   if (out.classes.empty()) {
-    fail(ErrorCode::BadInput, "no class has enough maps: \"", input.classes.back().name, "\" has ",
-         last, "; give more pictures, or fewer --neighbors");
+    fail(ErrorCode::BadInput, "no class has enough maps: the largest, \"", largest.name, "\", has ",
+         largest.why, "; give more pictures, or fewer --neighbors");
   }
   return out;
 }
@@ -282,6 +287,9 @@ int spray(const SprayCommand& command) {
   Json data = {{"schema", "limn.spray/1"}, {"command", command_line()},
                {"version", kVersion},      {"options", options_json(command.choice.options)},
                {"classes", Json::array()}, {"left_out", Json::array()}};
+  if (source.loaded) {
+    data["model"] = {{"path", command.model.path}, {"sha256", file_sha256(command.model.path)}};
+  }
   if (source.data) data["data"] = source.data->spec().text();
   std::vector<Found> all;
   Progress progress("groups", static_cast<double>(input.classes.size()));
