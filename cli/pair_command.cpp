@@ -14,7 +14,7 @@ void add_rules_options(CLI::App& sub, PairCommand& command) {
   const char* const group = "Relevance";
   sub.add_option("--composite", command.options.composite,
                  "which rule where: one of lrp's (`limn list lrp`), or gamma-by-depth (the "
-                 "authors');\ndefault: epsilon-plus")
+                 "authors');\nplus-even loses nothing to biases; default: epsilon-plus")
       ->group(group);
   sub.add_option("--gammas", command.options.gammas,
                  "gamma-by-depth: gamma of each convolution, activation and pool in order: "

@@ -10,6 +10,7 @@
 #include "cli/outbox.h"
 #include "cli/progress.h"
 #include "cli/spray_maps.h"
+#include "cli/spray_spot.h"
 #include "limn/error.h"
 #include "limn/sidecar.h"
 #include "limn/version.h"
@@ -39,39 +40,11 @@ struct SprayCommand {
   bool of_data = false;   ///< --classes or --limit is given
 };
 
-/// Where a mean map lies: the area that holds half of its strength, and that half's center.
-struct Spot {
-  double share = 1, x = 0.5, y = 0.5;
-};
-
-Spot spot_of(const Tensor& mean, std::int64_t side) {
-  const Tensor strength = mean.abs();
-  const Tensor order = strength.argsort(0, true);
-  const double half = strength.sum().item<double>() / 2;
-  double sum = 0, x = 0, y = 0;
-  std::int64_t cells = 0;
-  for (; cells < order.numel() && sum < half; ++cells) {
-    const auto cell = order[cells].item<std::int64_t>();
-    const double value = strength[cell].item<double>();
-    sum += value;
-    x += value * (static_cast<double>(cell % side) + 0.5) / static_cast<double>(side);
-    y += value * (static_cast<double>(cell / side) + 0.5) / static_cast<double>(side);
-  }
-  return {static_cast<double>(cells) / static_cast<double>(order.numel()), x / sum, y / sum};
-}
-
 /// One class with where its clusters' mean maps lie.
 struct Found {
   SprayGroup group;
   std::vector<Spot> spots = {};
 };
-
-std::string spot_words(const Spot& spot) {
-  return fmt::format(
-      "half of the mean map in {:.1f} % of the area, around {:.0f} % across and "
-      "{:.0f} % down",
-      100 * spot.share, 100 * spot.x, 100 * spot.y);
-}
 
 Tensor narrowed(const Tensor& pixels) {
   if (pixels.size(1) <= kPicture) return pixels;
