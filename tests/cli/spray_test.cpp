@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.h"
+#include "limn/sidecar.h"
 
 namespace limn::testing {
 namespace {
@@ -143,6 +144,7 @@ TEST_F(SprayCommand, TakesADataSetByItsLabels) {
   EXPECT_NE(result.out.find("and 2 more (holds no class that the model knows)"), std::string::npos)
       << result.out;
   EXPECT_EQ(data()["data"].get<std::string>().rfind("imagenet(", 0), 0U);
+  EXPECT_EQ(data()["model"]["sha256"], file_sha256(model()));
   EXPECT_NE(read_text(out() + "/spray.html").find("<img"), std::string::npos);
   // The maps are those of the pictures themselves, explained for their label.
   const auto again = spray({model(), folder_ / "photos/dog", "-m", "gradient", "-t", "class:dog",
