@@ -37,7 +37,7 @@ int bench_pair(const BenchPairCommand& command) {
   const Tensor x1 = uniform_noise(1, shape).to(at::kFloat);
   const Tensor x2 = uniform_noise(2, shape).to(at::kFloat);
   PairOptions options = command.options;
-  options.progress = [](double) { check_interrupt(); };
+  options.progress = [](double, double) { check_interrupt(); };
   PairExplanation pair;
   const double bundle = seconds([&] { pair = explain_pair(loaded.model, x1, x2, options); });
   PairOptions single = command.options;

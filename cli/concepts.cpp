@@ -53,7 +53,8 @@ ExamplePictures examples(const Dissection& dissection, const Model& model,
   return out;
 }
 
-Json unit_json(const Dissection& dissection, const UnitDissection& unit) {
+Json unit_json(const Dissection& dissection, const UnitDissection& unit,
+               const ExamplePictures& pictures) {
   const UnitFormula& found = unit.found;
   const auto names = dissection.concept_names();
   Json line = {{"unit", unit.unit},
@@ -76,12 +77,18 @@ Json unit_json(const Dissection& dissection, const UnitDissection& unit) {
   Json ious = Json::object();
   for (std::size_t c = 0; c < names.size(); ++c) ious[names[c]] = found.single_ious[c];
   line["single_ious"] = std::move(ious);
-  line["examples"] = unit.examples;
+  line["examples"] = Json::array();
+  for (const auto number : unit.examples) {
+    line["examples"].push_back({{"picture", number}, {"id", pictures.at(number).name}});
+  }
   return line;
 }
 
-void print_json(const Dissection& dissection, const std::string& path) {
-  for (const auto& unit : dissection.units) fmt::print("{}\n", unit_json(dissection, unit).dump());
+void print_json(const Dissection& dissection, const ExamplePictures& pictures,
+                const std::string& path) {
+  for (const auto& unit : dissection.units) {
+    fmt::print("{}\n", unit_json(dissection, unit, pictures).dump());
+  }
   const Json summary = {{"layer", dissection.layer},
                         {"units", dissection.units.size()},
                         {"places", {dissection.layer_height, dissection.layer_width}},
@@ -162,7 +169,7 @@ int concepts(ConceptsCommand command) {
   outbox.keep();
   const std::string path = outbox.path(file.filename().string());
   if (command.json) {
-    print_json(dissection, path);
+    print_json(dissection, pictures, path);
   } else {
     print_table(dissection, path);
   }

@@ -10,6 +10,7 @@
 #include "cli/inputs.h"
 #include "cli/outbox.h"
 #include "cli/pair_command.h"
+#include "cli/pair_words.h"
 #include "cli/progress.h"
 #include "image/file.h"
 #include "limn/error.h"
@@ -140,19 +141,13 @@ void put_side(const PairCommand& command, Outbox& outbox, const Input& input, co
                                        style_map(map, true, command.colormap, command.scale))));
 }
 
-std::string caption(const PairCommand& command, const PairExplanation& pair) {
-  return fmt::format("{} {:.4g} at {} ({}), composite {}; the links sum to {:.4g} of {:.4g}",
-                     command.options.similarity, pair.similarity, pair.layer, pair.embedding,
-                     pair.composite, pair.links.select(1, 4).sum().item<double>(), pair.sum);
-}
-
 Answer explain_both(const PairCommand& command, const LoadedModel& model, const Sides& sides,
                     Outbox& outbox) {
   PairOptions options = command.options;
-  Progress progress("of all components", 1);
-  options.progress = [&](double share) {
+  StagedProgress progress;
+  options.progress = [&](double done, double total) {
     check_interrupt();
-    progress.at(share);
+    progress.at("components", done, total);
   };
   const PairExplanation pair =
       explain_pair(model.model, sides.loaded[0].x, sides.loaded[1].x, options);
@@ -161,12 +156,17 @@ Answer explain_both(const PairCommand& command, const LoadedModel& model, const 
       pixel_links(pair.links, options.cell, sides.loaded[0].geometry, sides.loaded[1].geometry);
   outbox.put("links.npy", encode_npy(to_tensor(links)));
   if (options.full) outbox.put("joint.npy", encode_npy(pair.joint.to(at::kFloat)));
-  outbox.put("pair.png",
-             encode_png(render::pair_figure(sides.loaded[0].picture, sides.loaded[1].picture, links,
-                                            pair.scale, caption(command, pair))));
+  outbox.put("pair.png", encode_png(render::pair_figure(
+                             sides.loaded[0].picture, sides.loaded[1].picture,
+                             explains_nothing(pair) ? std::vector<render::PairLink>{} : links,
+                             pair.scale, pair_caption(pair, command.options.similarity))));
   for (std::size_t i = 0; i < 2; ++i) {
     put_side(command, outbox, sides.inputs[i], sides.loaded[i], pair.marginals[i],
              pair.embeddings[i]);
+  }
+  std::vector<std::string> notes = pair.notes;
+  if (explains_nothing(pair)) {
+    notes.emplace_back("pair.png has no links: they would be links of next to nothing");
   }
   Json files = {{"picture", "pair.png"}, {"links", "links.npy"}};
   if (options.full) files["joint"] = "joint.npy";
@@ -177,15 +177,16 @@ Answer explain_both(const PairCommand& command, const LoadedModel& model, const 
           .sum = pair.sum,
           .gap = pair.gap,
           .components = pair.components,
-          .notes = pair.notes,
-          .warnings = {},
-          .more = {{"covered", pair.covered},
+          .notes = notes,
+          .warnings = gap_doubts(pair, command.max_gap),
+          .more = {{"rules_gap", pair.rules_gap},
+                   {"covered", pair.covered},
                    {"shared_components", pair.shared},
                    {"positive", pair.positive},
                    {"negative", pair.negative},
                    {"scale", pair.scale},
                    {"links", pair.links.size(0)},
-                   {"links_sum", pair.links.select(1, 4).sum().item<double>()},
+                   {"links_sum", links_sum(pair)},
                    {"links_columns", {"y1", "x1", "y2", "x2", "relevance"}},
                    {"files", files}},
           .seconds = pair.seconds};
@@ -222,19 +223,15 @@ Answer explain_first_order(const PairCommand& command, const LoadedModel& model,
       answer.more["reference_sha256"] = file_sha256(command.reference);
     }
   }
+  if (!(answer.gap <= command.max_gap)) {
+    answer.warnings = {rules_doubt(answer.gap, command.max_gap, answer.composite)};
+  }
   answer.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return answer;
 }
 
-std::vector<std::string> doubts(const PairCommand& command, const LoadedModel& model,
-                                const Sides& sides, const Answer& answer) {
+std::vector<std::string> doubts(const LoadedModel& model, const Sides& sides) {
   std::vector<std::string> out;
-  if (!(answer.gap <= command.max_gap)) {
-    out.push_back(fmt::format(
-        "{:.3g} % of the similarity is missing from the sum, or added to it (bound {:.3g} %, see "
-        "--max-gap)",
-        100 * answer.gap, 100 * command.max_gap));
-  }
   const bool pictures = std::any_of(sides.inputs.begin(), sides.inputs.end(),
                                     [](const Input& input) { return !input.is_tensor; });
   if (pictures && !model.model.preprocessing().known) {
@@ -244,15 +241,22 @@ std::vector<std::string> doubts(const PairCommand& command, const LoadedModel& m
 }
 
 void print(const PairCommand& command, const Answer& answer) {
-  fmt::print("{} {:.6g}, explained {:.6g} (gap {:.3g} %)\n", command.options.similarity,
+  fmt::print("{} {:.6g}, explained {:.6g} (gap {:.3g} %", command.options.similarity,
              answer.similarity, answer.sum, 100 * answer.gap);
+  if (answer.more.contains("links_sum")) {
+    fmt::print("), by the {} links {:.4g}\n", answer.more["links"].get<std::int64_t>(),
+               answer.more["links_sum"].get<double>());
+  } else {
+    fmt::print(")\n");
+  }
   fmt::print("  layer      {} ({}), {} components\n", answer.layer, answer.embedding,
              answer.components);
   fmt::print("  composite  {}\n", answer.composite);
-  if (answer.more.contains("links_sum")) {
-    fmt::print("  links      {} strongest sum to {:.4g}; all pairs: {:.4g} for, {:.4g} against\n",
-               answer.more["links"].get<std::int64_t>(), answer.more["links_sum"].get<double>(),
-               answer.more["positive"].get<double>(), answer.more["negative"].get<double>());
+  if (answer.more.contains("rules_gap")) {
+    fmt::print("  rules      {:.3g} % taken by biases and stabilizers\n",
+               100 * answer.more["rules_gap"].get<double>());
+    fmt::print("  all pairs  {:.4g} for, {:.4g} against\n", answer.more["positive"].get<double>(),
+               answer.more["negative"].get<double>());
   }
   for (const auto& note : answer.notes) fmt::print("  note       {}\n", note);
   fmt::print("  seconds    {:.3g}\n", answer.seconds);
@@ -280,11 +284,8 @@ std::vector<std::string> names_of(const PairCommand& command, const std::vector<
 }
 
 int explain_pair_of(PairCommand command) {
+  check_pair_options(command);
   if (!command.reference.empty()) command.first_order = true;
-  if (command.first_order && command.options.full) {
-    fail(ErrorCode::InvalidArgument,
-         "--first-order has no pairs that --full could keep; leave one of them out");
-  }
   if (!command.rules.empty()) {
     command.options.rules = read_file(command.rules);
     command.options.rules_name = command.rules;
@@ -300,7 +301,7 @@ int explain_pair_of(PairCommand command) {
   outbox.prepare(names_of(command, sides.inputs));
   Answer answer = command.first_order ? explain_first_order(command, model, sides, outbox)
                                       : explain_both(command, model, sides, outbox);
-  answer.warnings = doubts(command, model, sides, answer);
+  for (auto& doubt : doubts(model, sides)) answer.warnings.push_back(std::move(doubt));
 
   RunRecord run = start_record(command.model, model);
   run.model_sha256 = hash.get();
@@ -341,7 +342,12 @@ void add_explain_pair(CLI::App& app, Action& action) {
       "  limn explain-pair vgg16.onnx a.jpg b.jpg --layer pool5 --embedding flat \\\n"
       "      --projections 100 --similarity dot\n"
       "  limn explain-pair model.onnx a.jpg --reference pair/b-embedding.npy -o first-order\n");
-  sub->callback([command, &action] { action = [command] { return explain_pair_of(*command); }; });
+  sub->callback([command, sub, &action] {
+    for (const CLI::Option* option : sub->get_options()) {
+      if (option->count() > 0) command->given.push_back(option->get_name());
+    }
+    action = [command] { return explain_pair_of(*command); };
+  });
 }
 
 }  // namespace limn::cli

@@ -3,6 +3,7 @@
 
 #include <future>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/choices.h"
 #include "cli/cli.h"
@@ -112,7 +113,9 @@ void print(const std::vector<Inversion>& all, const std::string& path, double se
   fmt::print("{}\n{}\n", duration_words(seconds), path);
 }
 
-int invert_of(const InvertCommand& command) {
+int invert_of(InvertCommand command) {
+  std::set<std::string> seen;
+  std::erase_if(command.layers, [&](const auto& one) { return !seen.insert(one).second; });
   const Input input = input_of(command);
   auto hash = std::async(std::launch::async, [&] { return file_sha256(command.model.path); });
   const LoadedModel loaded = load(command.model);

@@ -268,6 +268,15 @@ int list(const std::string& name) {
   }
   if (wanted == "datasets" || wanted == "data-sets") {
     list_entries(datasets(), "layout, source, options");
+    fmt::print(
+        "\nConcepts, too: `limn concepts MODEL \"broden(FOLDER)\"` reads Broden's layout.\n");
+    return 0;
+  }
+  if (wanted == "broden") {
+    fmt::print(
+        "broden(FOLDER, index=index.csv, split=all, categories=[object, part])\n"
+        "  Broden's layout, for `limn concepts` alone: index.csv, label.csv and images/ with mask\n"
+        "  pictures (label number = red + 256 green) or numbers that hold for a whole picture.\n");
     return 0;
   }
   std::vector<std::string> names = {"methods", "metrics",   "datasets", "operators",

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "limn/error.h"
+#include "limn/options.h"
 #include "limn/sidecar.h"
 
 namespace limn::cli {
@@ -12,7 +14,7 @@ void add_rules_options(CLI::App& sub, PairCommand& command) {
   const char* const group = "Relevance";
   sub.add_option("--composite", command.options.composite,
                  "which rule where: one of lrp's (`limn list lrp`), or gamma-by-depth (the "
-                 "authors');\ndefault: epsilon-plus")
+                 "authors');\nplus-even loses nothing to biases; default: epsilon-plus")
       ->group(group);
   sub.add_option("--gammas", command.options.gammas,
                  "gamma-by-depth: gamma of each convolution, activation and pool in order: "
@@ -111,6 +113,27 @@ void add_pair_options(CLI::App& sub, PairCommand& command) {
   add_similarity_options(sub, command);
   add_rules_options(sub, command);
   add_result_options(sub, command);
+}
+
+void check_pair_options(const PairCommand& command) {
+  const std::string composite = canonical_name(command.options.composite);
+  const bool first_order = command.first_order || !command.reference.empty();
+  const bool rules = !command.rules.empty();
+  const auto refuse = [&](bool idle, const char* option, const char* why) {
+    if (!idle || std::count(command.given.begin(), command.given.end(), option) == 0) return;
+    fail(ErrorCode::InvalidArgument, option, " has no effect ", why, "; leave one of them out");
+  };
+  refuse(composite != "gamma-by-depth", "--gammas",
+         "without --composite gamma-by-depth, whose table it is");
+  refuse(composite != "epsilon-gamma-box" && !rules, "--gamma",
+         "without a composite that has one number gamma (--composite epsilon-gamma-box)");
+  refuse(composite.rfind("epsilon", 0) != 0 && !rules, "--epsilon",
+         "beside a composite without the epsilon rule");
+  refuse(command.options.projections > 0, "--components",
+         "beside --projections, all of which are explained");
+  refuse(first_order, "--components", "beside --first-order or --reference, which explain all");
+  refuse(first_order, "--links", "beside --first-order or --reference, which have no pairs");
+  refuse(first_order, "--full", "beside --first-order or --reference, which have no pairs");
 }
 
 nlohmann::ordered_json pair_options_json(const PairCommand& command) {

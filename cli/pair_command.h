@@ -17,9 +17,12 @@ struct PairCommand {
   std::string folder = "limn-out";
   double max_gap = 0.05;
   bool first_order = false, force = false, json = false;
+  std::vector<std::string> given;  ///< the options that were typed, as `--gamma`
 };
 
 void add_pair_options(CLI::App& sub, PairCommand& command);
+/// Refuses options that the others leave without effect.
+void check_pair_options(const PairCommand& command);
 /// What the manifest keeps of them.
 nlohmann::ordered_json pair_options_json(const PairCommand& command);
 

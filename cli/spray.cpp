@@ -10,7 +10,9 @@
 #include "cli/outbox.h"
 #include "cli/progress.h"
 #include "cli/spray_maps.h"
+#include "cli/spray_spot.h"
 #include "limn/error.h"
+#include "limn/sidecar.h"
 #include "limn/version.h"
 #include "render/spray_page.h"
 
@@ -38,39 +40,11 @@ struct SprayCommand {
   bool of_data = false;   ///< --classes or --limit is given
 };
 
-/// Where a mean map lies: the area that holds half of its strength, and that half's center.
-struct Spot {
-  double share = 1, x = 0.5, y = 0.5;
-};
-
-Spot spot_of(const Tensor& mean, std::int64_t side) {
-  const Tensor strength = mean.abs();
-  const Tensor order = strength.argsort(0, true);
-  const double half = strength.sum().item<double>() / 2;
-  double sum = 0, x = 0, y = 0;
-  std::int64_t cells = 0;
-  for (; cells < order.numel() && sum < half; ++cells) {
-    const auto cell = order[cells].item<std::int64_t>();
-    const double value = strength[cell].item<double>();
-    sum += value;
-    x += value * (static_cast<double>(cell % side) + 0.5) / static_cast<double>(side);
-    y += value * (static_cast<double>(cell / side) + 0.5) / static_cast<double>(side);
-  }
-  return {static_cast<double>(cells) / static_cast<double>(order.numel()), x / sum, y / sum};
-}
-
 /// One class with where its clusters' mean maps lie.
 struct Found {
   SprayGroup group;
   std::vector<Spot> spots = {};
 };
-
-std::string spot_words(const Spot& spot) {
-  return fmt::format(
-      "half of the mean map in {:.1f} % of the area, around {:.0f} % across and "
-      "{:.0f} % down",
-      100 * spot.share, 100 * spot.x, 100 * spot.y);
-}
 
 Tensor narrowed(const Tensor& pixels) {
   if (pixels.size(1) <= kPicture) return pixels;
@@ -148,7 +122,7 @@ Json group_json(const SprayGroup& group, const std::vector<Spot>& spots) {
           {"clusters", clusters},
           {"cluster", a.cluster},
           {"tsne", points_of(group.tsne)},
-          {"eigenvectors", points_of(a.layout)}};
+          {"spectral", points_of(a.layout)}};
 }
 
 /// What the maps were made from; null where they were made before.
@@ -196,19 +170,23 @@ Json options_json(const SprayOptions& o) {
 SprayInput usable(SprayInput input, const SprayOptions& options) {
   const auto least = static_cast<std::size_t>(options.neighbors + 2);
   SprayInput out{.classes = {}, .left_out = std::move(input.left_out)};
-  std::string last;
+  struct {
+    std::size_t maps = 0;
+    std::string name, why;
+  } largest;
   for (auto& one : input.classes) {
-    last =
+    const std::string why =
         fmt::format("{} maps, and {} neighbors need {}", one.maps.size(), options.neighbors, least);
+    if (one.maps.size() >= largest.maps) largest = {one.maps.size(), one.name, why};
     if (one.maps.size() >= least) {
       out.classes.push_back(std::move(one));
     } else {
-      out.left_out.push_back({one.name, last});
+      out.left_out.push_back({one.name, why});
     }
   }
   if (out.classes.empty()) {
-    fail(ErrorCode::BadInput, "no class has enough maps: \"", input.classes.back().name, "\" has ",
-         last, "; give more pictures, or fewer --neighbors");
+    fail(ErrorCode::BadInput, "no class has enough maps: the largest, \"", largest.name, "\", has ",
+         largest.why, "; give more pictures, or fewer --neighbors");
   }
   return out;
 }
@@ -282,6 +260,9 @@ int spray(const SprayCommand& command) {
   Json data = {{"schema", "limn.spray/1"}, {"command", command_line()},
                {"version", kVersion},      {"options", options_json(command.choice.options)},
                {"classes", Json::array()}, {"left_out", Json::array()}};
+  if (source.loaded) {
+    data["model"] = {{"path", command.model.path}, {"sha256", file_sha256(command.model.path)}};
+  }
   if (source.data) data["data"] = source.data->spec().text();
   std::vector<Found> all;
   Progress progress("groups", static_cast<double>(input.classes.size()));

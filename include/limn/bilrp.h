@@ -15,7 +15,8 @@ namespace limn {
 /// What is compared and how the comparison is handed back. Throws are those of `explain_pair`.
 struct PairOptions {
   /// The value whose elements are compared; empty: the class scores where the model names its
-  /// classes (then `auto` is `positive`), else the input of the last linear layer.
+  /// classes (then `auto` is `positive`), else the input of the last linear layer. A detector's has
+  /// to be named.
   std::string layer = {};
   /// How a value becomes a vector. `flat`: all its elements, place by place. `mean`: of [N, C, h,
   /// w] the means over places, of [N, T, C] over tokens. `positive`: as flat, what is below 0
@@ -33,7 +34,8 @@ struct PairOptions {
   std::int64_t components = 256;
 
   /// A composite of `lrp`, or `gamma-by-depth`: the authors', gamma that falls with depth and zB
-  /// first. Epsilon-plus loses least to biases on the demo models, and its links keep to objects.
+  /// first. Epsilon-plus loses least to biases on the demo models, and its links keep to objects;
+  /// `plus-even` loses nothing to them anywhere.
   std::string composite = "epsilon-plus";
   /// gamma-by-depth: gamma of layer i in the order of the graph, where convolutions, activations
   /// and pools count; 0 past the end. Empty: the authors' table for VGG-16, .5 up to layer 10, .25
@@ -50,16 +52,19 @@ struct PairOptions {
   bool full = false;         ///< keep the whole joint relevance
   /// Nodes without a rule get the gradient, counted in `fallbacks`.
   bool fallback_gradient = false;
-  std::function<void(double)> progress = {};  ///< called with the share done, 0..1
+  /// Called with the components that went down, halves of which count for one input, of all.
+  std::function<void(double done, double total)> progress = {};
 };
 
 /// The similarity of two inputs and the pairs of places it comes from.
 struct PairExplanation {
   double similarity = 0;
   double covered = 0;  ///< the part of it that the components make that were walked down
-  /// Of the joint relevance over all pairs, and |sum - covered| / |covered|: what the rules'
-  /// biases and stabilizers took. Both 0 where the similarity is 0 and nothing is shared.
-  double sum = 0, gap = 0;
+  double sum = 0;      ///< of the joint relevance over all pairs
+  /// |sum - similarity| / |similarity|: how much of the similarity is not explained; and
+  /// |sum - covered| / |covered|: what of it the rules' biases and stabilizers took. Both 0 where
+  /// the similarity is 0 and nothing is shared.
+  double gap = 0, rules_gap = 0;
   double positive = 0, negative = 0;  ///< sums of the pairs of either sign
   double scale = 0;                   ///< (mean R^4)^(1/4) over all pairs, as the authors draw it
   /// [n, 5] float64, strongest first: row and column of the place in the first input's grid, in the
@@ -91,9 +96,10 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
 
 /// The similarity of one input to a vector that is held constant, and its first-order explanation.
 struct SimilarityMap {
-  double similarity = 0, sum = 0, gap = 0;  ///< as PairExplanation, of all components
-  Tensor map;                               ///< [h, w]: cells of the grid
-  Tensor embedding;                         ///< [K] float64
+  /// As PairExplanation, of all components: the gap is the rules'.
+  double similarity = 0, sum = 0, gap = 0;
+  Tensor map;        ///< [h, w]: cells of the grid
+  Tensor embedding;  ///< [K] float64
   std::string layer, embedding_kind, composite;
   std::vector<std::string> fallbacks, notes;
 };

@@ -81,7 +81,10 @@ struct SprayAnalysis {
   Eigengap gap;
   std::vector<SprayCluster> clusters;  ///< the largest first
   std::vector<std::int64_t> cluster;   ///< of each map
-  Tensor layout;                       ///< [n, 2]: the second and third eigenvector
+  /// [n, 2]: the rows of as many eigenvectors as there are clusters, three at least, scaled to
+  /// length 1 and brought to their two principal axes. Single eigenvectors of an eigenvalue that
+  /// occurs several times, as 0 does where clusters hang together by nothing, are arbitrary.
+  Tensor layout;
   /// `separation` of the eigenvalues: how likely the class hides several strategies, 0..1.
   double score = 0;
 };

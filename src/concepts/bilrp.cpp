@@ -172,6 +172,14 @@ void refuse_large_joint(const PairOptions& options, const std::vector<std::int64
        "means over places (--embedding mean)");
 }
 
+[[noreturn]] void refuse_reference(const SimilarityModel& similarity, std::int64_t own,
+                                   std::int64_t reference) {
+  fail(ErrorCode::InvalidArgument, "the reference has ", reference,
+       " components, the embedding at layer \"", similarity.layer, "\" has ", own,
+       ": it was made at another --layer, --projections or --embedding; make it again with the "
+       "same, or give those it was made with");
+}
+
 }  // namespace
 
 PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor& x2,
@@ -197,7 +205,8 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
   out.covered = factor * part_of(walked_down, a, b);
   if (shared.empty()) {
     out.notes.emplace_back(
-        "the embeddings share no component that is active in both: nothing to explain");
+        "the embeddings share no component that is active in both: nothing to explain; an inner "
+        "layer may be shared (--layer VALUE, `limn inspect` lists the values)");
   }
   if (out.components < out.shared) {
     out.notes.push_back(concat("the ", out.components, " strongest of ", out.shared,
@@ -211,7 +220,7 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
   const auto done = [&](std::int64_t count) {
     walked += count;
     if (options.progress) {
-      options.progress(static_cast<double>(walked) / (2.0 * static_cast<double>(out.components)));
+      options.progress(static_cast<double>(walked) / 2, static_cast<double>(out.components));
     }
   };
   Tensor maps[2];
@@ -220,7 +229,8 @@ PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor&
     out.embeddings[i] = inputs[i].components();
   }
   join(maps[0] * factor, maps[1], options, a.grid(), b.grid(), out);
-  out.gap = similarity_gap(out.sum, out.covered);
+  out.gap = similarity_gap(out.sum, out.similarity);
+  out.rules_gap = similarity_gap(out.sum, out.covered);
   out.fallbacks = a.fallbacks();
   note_fallbacks(out.notes, out.fallbacks);
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -236,7 +246,7 @@ SimilarityMap explain_similarity(const Model& model, const Tensor& x, const Tens
     fail(ErrorCode::BadInput, "the reference embedding holds NaN or infinity");
   }
   const std::int64_t count = input.components().numel();
-  if (other.numel() != count) refuse_lengths(similarity, count, other.numel());
+  if (other.numel() != count) refuse_reference(similarity, count, other.numel());
   SimilarityMap out;
   out.layer = similarity.layer;
   out.composite = similarity.composite;
@@ -259,7 +269,7 @@ SimilarityMap explain_similarity(const Model& model, const Tensor& x, const Tens
   out.gap = similarity_gap(out.sum, out.similarity);
   out.fallbacks = input.fallbacks();
   note_fallbacks(out.notes, out.fallbacks);
-  if (options.progress) options.progress(1);
+  if (options.progress) options.progress(1, 1);
   return out;
 }
 

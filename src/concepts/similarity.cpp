@@ -38,6 +38,26 @@ PairOptions checked(const PairOptions& options) {
   return options;
 }
 
+/// A detector's rows of boxes are no description of a picture, and neither is what they are read
+/// from.
+void refuse_rows(const Model& model) {
+  const Graph& graph = model.graph();
+  const ValueInfo& output = graph.value(graph.outputs().front()).info;
+  if (!model.is_detector() && output.shape.size() != 3) return;
+  fail(ErrorCode::InvalidArgument,
+       "a model whose output is rows, as a detector's, has no embedding by default; name the value "
+       "that is compared with --layer VALUE (`limn inspect` lists the values)");
+}
+
+void check_composite(const std::string& name) {
+  std::vector<std::string> names = composite_names();
+  names.emplace_back(kByDepth);
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    fail(ErrorCode::NotFound, "no composite \"", name, "\"; there are ",
+         nearest_names(name, names, names.size()));
+  }
+}
+
 bool has_batch_norm(const Graph& graph) {
   return std::any_of(graph.nodes().begin(), graph.nodes().end(),
                      [](const Node& node) { return node.op == "BatchNormalization"; });
@@ -122,7 +142,10 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
     layer = folded.graph().value(folded.logits()).name;
     if (options.embedding == "auto") options.embedding = "positive";
   }
-  if (layer.empty()) layer = default_embedding_layer(folded);
+  if (layer.empty()) {
+    refuse_rows(whole);
+    layer = default_embedding_layer(folded);
+  }
   Model variant = folded;
   if (!folded.graph().find(layer)) {
     variant = whole;
@@ -135,7 +158,7 @@ SimilarityModel::SimilarityModel(const Model& whole, const PairOptions& asked)
     fail(ErrorCode::Unsupported, "layer \"", layer,
          "\" does not depend on the input; name another (`limn inspect` lists the values)");
   }
-  if (composite != kByDepth) limn::composite(composite, {.low = {0}, .high = {0}});
+  check_composite(composite);
   model = up_to(variant, layer);
 }
 

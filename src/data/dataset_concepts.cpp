@@ -38,7 +38,9 @@ std::unique_ptr<ConceptSource> dataset_concepts(std::unique_ptr<Dataset> dataset
 std::unique_ptr<ConceptSource> make_concept_source(std::string_view spec) {
   const Spec parsed = Spec::parse(spec);
   if (canonical_name(parsed.name) == "broden") return broden_concepts(parsed);
-  auto dataset = make_dataset(spec);
+  auto dataset =
+      in_context([] { return "concepts come from a data set with masks or from broden(FOLDER)"; },
+                 [&] { return make_dataset(spec); });
   return dataset->name() == "shapes" ? shapes_concepts(std::move(dataset))
                                      : dataset_concepts(std::move(dataset));
 }

@@ -172,6 +172,27 @@ std::vector<SprayCluster> clusters_of(const Tensor& rows, const std::vector<std:
   return out;
 }
 
+/// The first two principal axes of points [n, k], which do not depend on how the k axes are turned;
+/// the largest entry of each is positive.
+Tensor on_two_axes(const Tensor& points) {
+  const Tensor centered = points - points.mean(0);
+  const Tensor axes = std::get<1>(at::linalg_eigh(centered.t().matmul(centered)));
+  const std::int64_t last = points.size(1) - 1;
+  Tensor out = centered.matmul(axes.index_select(1, at::tensor({last, last - 1}, at::kLong)));
+  for (std::int64_t axis = 0; axis < 2; ++axis) {
+    Tensor column = out.select(1, axis);
+    const Tensor strongest = column[column.abs().argmax()];
+    if (strongest.item<double>() < 0) column.neg_();
+  }
+  return out.contiguous();
+}
+
+/// Rows of the first `count` eigenvectors, scaled to length 1.
+Tensor unit_rows(const Spectrum& spectrum, std::int64_t count) {
+  const Tensor first = spectrum.vectors.narrow(1, 0, count);
+  return first / first.norm(2, {1}, true).clamp_min(1e-300);
+}
+
 }  // namespace
 
 SprayAnalysis analyze_maps(const Tensor& rows, const SprayOptions& options) {
@@ -182,7 +203,8 @@ SprayAnalysis analyze_maps(const Tensor& rows, const SprayOptions& options) {
          " neighbors each; give at least ", options.neighbors + 2, " maps, or fewer neighbors");
   }
   if (options.clusters > count) {
-    fail(ErrorCode::InvalidArgument, "clusters=", options.clusters, " of ", count, " maps");
+    fail(ErrorCode::InvalidArgument, options.clusters, " clusters of ", count,
+         " maps; give at most ", count, " clusters, or more maps");
   }
   SprayAnalysis out;
   const Tensor normalized =
@@ -193,10 +215,9 @@ SprayAnalysis analyze_maps(const Tensor& rows, const SprayOptions& options) {
   out.gap = find_eigengap(out.spectrum.values, options.most_clusters);
   out.score = separation(out.spectrum.values, options.most_clusters);
   const std::int64_t clusters = options.clusters > 0 ? options.clusters : out.gap.clusters;
-  const Tensor first = out.spectrum.vectors.narrow(1, 0, clusters);
-  out.cluster = k_means(first / first.norm(2, {1}, true).clamp_min(1e-300), clusters, options.seed);
+  out.cluster = k_means(unit_rows(out.spectrum, clusters), clusters, options.seed);
   out.clusters = clusters_of(rows.to(at::kCPU, at::kDouble), out.cluster, clusters);
-  out.layout = out.spectrum.vectors.narrow(1, 1, 2).contiguous();
+  out.layout = on_two_axes(unit_rows(out.spectrum, std::max<std::int64_t>(clusters, 3)));
   return out;
 }
 

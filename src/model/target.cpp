@@ -120,6 +120,14 @@ std::vector<Target> Target::parse(std::string_view text) {
     }
   }
   if (starts("box:")) return {parse_box(text, word.substr(4))};
+  if (starts("cosine:")) {
+    const std::string file = trimmed(word.substr(7));
+    fail(ErrorCode::InvalidArgument, "target \"", text,
+         "\": a similarity is explained by `limn explain-pair MODEL PICTURE --reference ",
+         file.empty() ? "FILE.npy" : file,
+         "`, where the file is an *-embedding.npy of that "
+         "command");
+  }
   if (starts("margin:")) {
     const std::string pair = word.substr(7);
     const std::size_t dash = pair.find('-');

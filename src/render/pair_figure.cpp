@@ -73,25 +73,22 @@ void draw_link(cv::Mat& page, cv::Point2d from, cv::Point2d to, double strength)
   cv::Mat region = page(box), drawn = region.clone();
   const double size = std::abs(strength);
   const cv::Scalar color = strength > 0 ? kFor : kAgainst;
-  cv::polylines(drawn, points, false, color, 1 + static_cast<int>(std::lround(2.5 * size)),
+  cv::polylines(drawn, points, false, color, 1 + static_cast<int>(std::lround(1.5 * size)),
                 cv::LINE_AA, kShift);
   for (const auto& end : {points.front(), points.back()}) {
-    cv::circle(drawn, end, static_cast<int>((2 + 2 * size) * 16), color, cv::FILLED, cv::LINE_AA,
+    cv::circle(drawn, end, static_cast<int>((2 + size) * 16), color, cv::FILLED, cv::LINE_AA,
                kShift);
   }
-  const double opacity = 0.06 + 0.84 * size;
+  const double opacity = size * size;
   cv::addWeighted(drawn, opacity, region, 1 - opacity, 0, region);
 }
 
 }  // namespace
 
-double link_strength(double value, double scale, double strongest) {
-  const auto shrunk = [&](double of) {
-    return std::max(std::min(std::abs(of) / scale, kMost) - kThreshold, 0.0);
-  };
-  const double most = scale > 0 ? shrunk(strongest) : 0;
-  if (most <= 0) return 0;
-  return std::copysign(std::min(shrunk(value) / most, 1.0), value);
+double link_strength(double value, double scale) {
+  if (!(scale > 0)) return 0;
+  const double clipped = std::min(std::abs(value) / scale, kMost);
+  return std::copysign(std::max(clipped - kThreshold, 0.0) / (kMost - kThreshold), value);
 }
 
 Tensor pair_figure(const Tensor& first, const Tensor& second, const std::vector<PairLink>& links,
@@ -112,8 +109,6 @@ Tensor pair_figure(const Tensor& first, const Tensor& second, const std::vector<
   cv::rectangle(page, one, kLine, 1);
   cv::rectangle(page, other, kLine, 1);
 
-  double strongest = 0;
-  for (const auto& link : links) strongest = std::max(strongest, std::abs(link.value));
   std::vector<std::size_t> order(links.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
@@ -121,7 +116,7 @@ Tensor pair_figure(const Tensor& first, const Tensor& second, const std::vector<
   });
   for (const std::size_t i : order) {
     const PairLink& link = links[i];
-    const double strength = link_strength(link.value, scale, strongest);
+    const double strength = link_strength(link.value, scale);
     if (strength == 0) continue;
     const auto place = [](const cv::Rect& panel, const Tensor& picture, double y, double x) {
       return cv::Point2d(panel.x + x * panel.width / static_cast<double>(picture.size(1)),

@@ -135,7 +135,8 @@ std::string group_part(const SprayGroup& group) {
   for (const auto& sentence : group.words) out += "<p>" + escaped(sentence) + "</p>\n";
   out += "<div class=\"plots\">" + spectrum_plot(group.analysis);
   if (group.tsne.defined()) out += scatter(group, group.tsne, "t-SNE layout of the maps");
-  out += scatter(group, group.analysis.layout, "second and third eigenvector") + "</div>\n";
+  out += scatter(group, group.analysis.layout, "eigenvectors on their two principal axes") +
+         "</div>\n";
   for (std::size_t c = 0; c < group.analysis.clusters.size(); ++c) out += cluster_part(group, c);
   return out + "</section>\n";
 }

@@ -81,6 +81,12 @@ constexpr Composite kComposites[] = {
        book.linears(zplus_rule(o.stabilizer));
        return book;
      }},
+    {"plus-even",
+     [](const CompositeOptions& o) {
+       RuleBook book = lrp_base(o);
+       book.convolutions(plus_even_rule()).linears(plus_even_rule());
+       return book;
+     }},
     {"epsilon", [](const CompositeOptions& o) { return epsilon_with(o, epsilon_rule(o.epsilon)); }},
 };
 
@@ -122,6 +128,7 @@ Rule rule_by_name(const Spec& spec, const CompositeOptions& defaults) {
   if (name == "epsilon") return epsilon_rule(o.epsilon);
   if (name == "gamma") return gamma_rule(o.gamma, o.stabilizer);
   if (name == "z+" || name == "zplus") return zplus_rule(o.stabilizer);
+  if (name == "z+even" || name == "zplus-even") return plus_even_rule();
   if (name == "alpha-beta" || name == "alphabeta")
     return alpha_beta_rule(alpha, beta, o.stabilizer);
   if (name == "zb" || name == "zbox") return zbox_rule(o.low, o.high, o.stabilizer);
@@ -130,8 +137,8 @@ Rule rule_by_name(const Spec& spec, const CompositeOptions& defaults) {
   if (name == "norm") return norm_rule(o.stabilizer);
   if (name == "pass") return pass_rule();
   if (name == "gradient") return gradient_rule();
-  const std::vector<std::string> names = {"epsilon", "gamma", "z+",   "alpha-beta", "zB",
-                                          "w^2",     "flat",  "norm", "pass",       "gradient"};
+  const std::vector<std::string> names = {"epsilon", "gamma", "z+",   "z+even", "alpha-beta", "zB",
+                                          "w^2",     "flat",  "norm", "pass",   "gradient"};
   fail(ErrorCode::NotFound, "no rule \"", spec.name, "\"; there are ",
        nearest_names(spec.name, names, names.size()));
 }

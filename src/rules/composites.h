@@ -18,8 +18,8 @@ struct CompositeOptions {
 };
 
 /// `epsilon-plus`, `epsilon-gamma-box`, `epsilon-alpha2-beta1`, `epsilon-plus-flat`,
-/// `epsilon-alpha2-beta1-flat`, `excitation-backprop` (Zennit's names; `_` and `-` are one), and
-/// `epsilon`: that one rule everywhere. Throws NotFound.
+/// `epsilon-alpha2-beta1-flat`, `excitation-backprop` (Zennit's names; `_` and `-` are one),
+/// `epsilon`: that one rule everywhere, and `plus-even`: z+even everywhere. Throws NotFound.
 RuleBook composite(const std::string& name, const CompositeOptions& options);
 std::vector<std::string> composite_names();
 
@@ -30,8 +30,8 @@ RuleBook lrp_base(const CompositeOptions& options);
 /// Gradient everywhere.
 RuleBook gradient_book();
 
-/// A rule by name (`epsilon`, `gamma`, `z+`, `alpha-beta`, `zB`, `w^2`, `flat`, `norm`, `pass`,
-/// `gradient`) with `key=value` options; as rules files write it.
+/// A rule by name (`epsilon`, `gamma`, `z+`, `z+even`, `alpha-beta`, `zB`, `w^2`, `flat`, `norm`,
+/// `pass`, `gradient`) with `key=value` options; as rules files write it.
 Rule rule_by_name(const Spec& spec, const CompositeOptions& defaults);
 
 /// Adds the lines of a rules file to a book: `SELECTOR RULE key=value...`, `#` starts a comment.

@@ -32,9 +32,6 @@ Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, doubl
 
 namespace {
 
-/// Below it the quotient of two floats would overflow.
-constexpr double kSmallest = 1e-30;
-
 Tensors shares_plain(const Tensor& r, const Tensors& summands) {
   Tensors shares;
   Tensor z;
@@ -43,7 +40,7 @@ Tensors shares_plain(const Tensor& r, const Tensors& summands) {
     z = z.defined() ? z + shares.back() : shares.back();
   }
   const Tensor s = divide_positive(r, z);
-  const Tensor rest = (r / static_cast<double>(summands.size())).masked_fill(z > kSmallest, 0);
+  const Tensor rest = (r / static_cast<double>(summands.size())).masked_fill(z > kLeastDivisor, 0);
   for (auto& share : shares) share = s * share + rest;
   return shares;
 }
@@ -58,7 +55,7 @@ Tensors share_by_positive_parts(const Tensor& r, const Tensors& summands) {
   Tensor first = at::empty_strided(r.sizes(), r.strides(), r.options());
   Tensor second = at::empty_strided(r.sizes(), r.strides(), r.options());
   AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "share_by_positive_parts", [&] {
-    const auto smallest = static_cast<scalar_t>(kSmallest);
+    const auto smallest = static_cast<scalar_t>(kLeastDivisor);
     const scalar_t* b = summands[1].data_ptr<scalar_t>();
     scalar_t* to = second.data_ptr<scalar_t>();
     const std::int64_t size = summands[0].numel(), seeds = r.size(0);
@@ -83,12 +80,12 @@ Tensors share_by_positive_parts(const Tensor& r, const Tensors& summands) {
 
 Tensor divide_positive(const Tensor& r, const Tensor& z) {
   if (!same_layout(r, z)) {
-    const Tensor none = z <= kSmallest;
+    const Tensor none = z <= kLeastDivisor;
     return (r / z.masked_fill(none, 1)).masked_fill(none, 0);
   }
   Tensor out = at::empty_strided(r.sizes(), r.strides(), r.options());
   AT_DISPATCH_FLOATING_TYPES(r.scalar_type(), "divide_positive", [&] {
-    const auto smallest = static_cast<scalar_t>(kSmallest);
+    const auto smallest = static_cast<scalar_t>(kLeastDivisor);
     for_each<scalar_t>(r, z, out, [smallest](scalar_t a, scalar_t b, std::int64_t) {
       return b > smallest ? a / b : scalar_t(0);
     });

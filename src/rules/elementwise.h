@@ -8,7 +8,10 @@ namespace limn {
 /// scale * r / (z + epsilon sgn(z)) with sgn(0) = 1; r is [S, shape of z] or broadcasts.
 Tensor divide_stabilized(const Tensor& r, const Tensor& z, double epsilon, double scale = 1);
 
-/// r / z where z > 0, else 0 (z below 1e-30 counts as 0: the quotient would overflow in float).
+/// Below it the quotient of two floats would overflow.
+constexpr double kLeastDivisor = 1e-30;
+
+/// r / z where z > kLeastDivisor, else 0.
 Tensor divide_positive(const Tensor& r, const Tensor& z);
 
 /// r shared among summands (shaped like z, r is [S, z]) by their positive parts, equally where none

@@ -316,17 +316,43 @@ Rule picture_box_rule(double stabilizer) {
           }};
 }
 
+namespace {
+
+/// A(w+) x+ + A(w-) x-: the sum of each unit's positive products.
+Tensor positive_products(const LinearView& view, const WeightParts& parts, const Signs& x) {
+  return forward(view, x, parts.plus(), x.minus.defined() ? parts.minus() : Tensor(), {});
+}
+
+/// (x+ w+ + x- w-)^T R / z.
+Tensor excite(const WeightParts& parts, const Signs& x, const Tensor& r, const Tensor& z) {
+  const Tensor s = divide_positive(r, z);
+  return spread(
+      x, [&] { return parts.pull_plus(s); }, [&] { return parts.pull_minus(s); });
+}
+
+}  // namespace
+
 Rule excitation_rule() {
   return {"excitation", [](const Step& step, const Tensors& r_out) {
             const auto view = step.view();
             const WeightParts parts(step, *view);
             const Signs x(step);
-            const Tensor w_minus = x.minus.defined() ? parts.minus() : Tensor();
-            const Tensor z = forward(*view, x, parts.plus(), w_minus, {});
-            const Tensor s = divide_positive(r_out.front(), z);
-            return only(step, spread(
-                                  x, [&] { return parts.pull_plus(s); },
-                                  [&] { return parts.pull_minus(s); }));
+            return only(step, excite(parts, x, r_out.front(), positive_products(*view, parts, x)));
+          }};
+}
+
+Rule plus_even_rule() {
+  return {"z+even", [](const Step& step, const Tensors& r_out) {
+            const auto view = step.view();
+            const WeightParts parts(step, *view);
+            const Signs x(step);
+            const Tensor z = positive_products(*view, parts, x);
+            const Tensor excited = excite(parts, x, r_out.front(), z);
+            const Tensor left = r_out.front().masked_fill(z > kLeastDivisor, 0);
+            if (!left.any().item<bool>()) return only(step, excited);
+            const Tensor ones = at::ones_like(view->weight());
+            const Tensor count = view->apply(at::ones_like(step.x()), ones, {});
+            return only(step, excited + pull(*view, divide_positive(left, count), ones));
           }};
 }
 

@@ -29,6 +29,9 @@ Rule picture_box_rule(double stabilizer = 1e-6);
 /// Excitation backprop: R_j = sum_k (x+ w+ + x- w-)_jk R_k / sum_j (x+ w+ + x- w-)_jk, no bias. A
 /// unit without any positive product hands nothing on.
 Rule excitation_rule();
+/// The same, but what a unit without any positive product holds is spread evenly over all that it
+/// reads: conserves whatever the biases are.
+Rule plus_even_rule();
 /// R_j = x_j sum_k w+_jk R_k / (sum_j x_j w+_jk + epsilon): the form of papers whose inputs are
 /// never negative.
 Rule positive_weights_rule(double epsilon);

@@ -46,6 +46,10 @@ TEST_F(Concepts, ADemoModelIsDescribed) {
     EXPECT_GE(iou, single) << "a formula is at least as good as its best concept";
     EXPECT_LE(iou, 1);
     any = any || iou > 0;
+    for (const Json& example : all[i]["examples"]) {
+      EXPECT_TRUE(example["picture"].is_number_integer());
+      EXPECT_NE(example["id"].get<std::string>().find("shapes"), std::string::npos) << example;
+    }
     EXPECT_EQ(all[i]["formula"].is_null(), iou == 0);
   }
   EXPECT_TRUE(any);
@@ -83,6 +87,9 @@ TEST_F(Concepts, WhatCannotBeDoneIsRefused) {
   refused({"shapes(n=4)", "--beam", "0"}, 2, "beam=0");
   refused({"shapes(n=4)", "--operators", "xor"}, 3, "and-not");
   refused({"shape(n=4)"}, 3, "shapes");
+  refused({"nosuch"}, 3, "broden(FOLDER)");
+  EXPECT_NE(limn({"list", "datasets"}).out.find("broden(FOLDER)"), std::string::npos);
+  EXPECT_NE(limn({"list", "broden"}).out.find("index.csv"), std::string::npos);
   refused({"broden(" + out() + ")"}, 3, "index.csv");
   const auto name = concepts(model(), {"shapes(n=4)", "-o", out() + "/units.jpg"});
   expect_refused(name, 2, ".html");

@@ -1,5 +1,6 @@
 // `limn explain-pair` as a process: what it writes, prints and returns.
 #include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
 #include "cli/fixture.h"
@@ -70,6 +71,44 @@ TEST_F(ExplainPairTest, WritesLinksMapsPictureAndManifest) {
   EXPECT_NE(result.out.find("pair.png"), std::string::npos);
 }
 
+TEST_F(ExplainPairTest, SaysWhatIsMissingAndWhy) {
+  const auto one = pair({picture(), other()}, {"--layer", "f", "--components", "1"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_NE(one.err.find("only 1 of"), std::string::npos) << one.err;
+  const Json few = manifest()["pair"];
+  const double similarity = few["similarity"], sum = few["sum"], covered = few["covered"];
+  EXPECT_NEAR(few["gap"].get<double>(), std::abs(sum - similarity) / similarity, 1e-9);
+  EXPECT_NEAR(few["rules_gap"].get<double>(), std::abs(sum - covered) / covered, 1e-9);
+  const auto rules = pair({picture(), other()}, {"--layer", "f", "--max-gap", "0", "--force"});
+  EXPECT_NE(rules.err.find("--composite plus-even"), std::string::npos) << rules.err;
+  EXPECT_EQ(rules.err.find("only"), std::string::npos) << rules.err;
+  EXPECT_NE(rules.out.find("links"), std::string::npos) << rules.out;
+}
+
+/// Pixels of a file that are redder or bluer than gray.
+int colored(const std::string& path) {
+  std::vector<cv::Mat> bgr;
+  cv::split(cv::imread(path), bgr);
+  cv::Mat difference;
+  cv::absdiff(bgr[0], bgr[2], difference);
+  return cv::countNonZero(difference > 3);
+}
+
+TEST_F(ExplainPairTest, LinksOfNextToNothingAreNotDrawn) {
+  // A picture without colors of its own: what is red or blue is a link.
+  const std::string gray = folder_ / "gray.png", rules = folder_ / "rules.txt";
+  write_text(gray, encode_png((at::rand({40, 40, 1}) * 255).to(at::kByte).repeat({1, 1, 3})));
+  ASSERT_EQ(pair({gray, gray}, {"--layer", "f", "--pool", "4"}).code, 0);
+  EXPECT_GT(colored(out() + "/pair.png"), 100);
+  write_text(rules, "all epsilon epsilon=1e9\n");
+  const auto nothing =
+      pair({gray, gray}, {"--layer", "f", "--pool", "4", "--rules", rules, "--force"});
+  ASSERT_EQ(nothing.code, 0) << nothing.err;
+  EXPECT_EQ(colored(out() + "/pair.png"), 0);
+  EXPECT_NE(nothing.out.find("next to nothing"), std::string::npos) << nothing.out;
+  EXPECT_NE(nothing.err.find("--composite plus-even"), std::string::npos) << nothing.err;
+}
+
 TEST_F(ExplainPairTest, RunsOfOneSeedAreEqual) {
   std::vector<std::string> how = {"--layer",     "f",       "--projections", "5",  "--seed", "3",
                                   "--composite", "epsilon", "--similarity",  "dot"};
@@ -101,9 +140,17 @@ TEST_F(ExplainPairTest, RefusesWithWordsAndLeavesNothing) {
                  "no places to average");
   expect_refused(pair({picture(), other()}, {"--composite", "epsilom"}), 3, "epsilon");
   expect_refused(pair({picture(), other()}, {"--full", "--first-order"}), 2, "leave one");
+  for (const auto& idle :
+       std::vector<std::vector<std::string>>{{"--gammas", ".5"},
+                                             {"--gamma", "1"},
+                                             {"--composite", "gamma-by-depth", "--epsilon", "1"},
+                                             {"--projections", "4", "--components", "2"},
+                                             {"--first-order", "--links", "9"}}) {
+    expect_refused(pair({picture(), other()}, idle), 2, "has no effect");
+  }
   write_npy(folder_ / "short.npy", at::ones({4}, at::kDouble));
   expect_refused(pair({picture()}, {"--layer", "f", "--reference", folder_ / "short.npy"}), 2,
-                 "6 and 4 components");
+                 "the reference has 4 components");
   write_text(folder_ / "cut.png", "no picture");
   expect_refused(pair({picture(), folder_ / "cut.png"}), 6, "cut.png");
 }

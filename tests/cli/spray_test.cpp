@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.h"
+#include "limn/sidecar.h"
 
 namespace limn::testing {
 namespace {
@@ -143,6 +144,7 @@ TEST_F(SprayCommand, TakesADataSetByItsLabels) {
   EXPECT_NE(result.out.find("and 2 more (holds no class that the model knows)"), std::string::npos)
       << result.out;
   EXPECT_EQ(data()["data"].get<std::string>().rfind("imagenet(", 0), 0U);
+  EXPECT_EQ(data()["model"]["sha256"], file_sha256(model()));
   EXPECT_NE(read_text(out() + "/spray.html").find("<img"), std::string::npos);
   // The maps are those of the pictures themselves, explained for their label.
   const auto again = spray({model(), folder_ / "photos/dog", "-m", "gradient", "-t", "class:dog",
@@ -188,7 +190,7 @@ TEST_F(SprayCommand, RefusesDataSetsItCannotUse) {
   expect_refused(spray({model(), "shapes(n=20)", "-t", "margin:cat-dog"}), 2, "with a data set");
   expect_refused(spray({model(), "shapes(n=20)", "-t", "top:2"}), 2, "one target");
   expect_refused(spray({model(), "shapes(n=20)", "-t", "class:frog"}), 3, "frog");
-  expect_refused(spray({model(), "shapes(n=2)"}), 6, "no class has enough maps");
+  expect_refused(spray({model(), "shapes(n=2)"}), 6, "no class has enough maps: the largest");
 }
 
 TEST_F(SprayCommand, RefusesWhatItCannotUse) {
@@ -198,6 +200,7 @@ TEST_F(SprayCommand, RefusesWhatItCannotUse) {
   expect_refused(spray({maps(), picture()}), 2, "made already");
   expect_refused(spray({maps(), "-m", "lrp"}), 2, "made already");
   expect_refused(spray({maps(), "--neighbors", "35"}), 6, "neighbors need 37");
+  expect_refused(spray({maps(), "--clusters", "100"}), 2, "give at most 36 clusters");
   expect_refused(spray({model(), picture(), "-t", "top:2"}), 2, "one target");
   expect_refused(spray({model(), picture()}), 6, "no class has enough maps");
   std::filesystem::create_directory(folder_ / "empty");

@@ -116,7 +116,8 @@ TEST_F(VisualizeTest, KeepsWhatStandsThere) {
 }
 
 TEST_F(VisualizeTest, InvertsWhatLayersKeep) {
-  const auto result = invert({"--layer", "r1", "--layer", "f", "--steps", "40", "--trace"});
+  const auto result =
+      invert({"--layer", "r1", "--layer", "f", "--layer", "r1", "--steps", "40", "--trace"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(files(), (std::set<std::string>{"grid.png", "invert-f.png", "invert-r1.png",
                                             "manifest.json", "trace.npy"}));

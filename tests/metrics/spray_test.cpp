@@ -181,6 +181,30 @@ TEST(Spray, SplitsATwoClusterToyExactly) {
 
 /// An object anywhere in the picture: the plane's Laplacian has 0, c, c, 2c, 4c, ..., so that no
 /// step is more than half of what stands behind it, but for chance.
+/// Four groups that hang together by nothing: 0 is a fourfold eigenvalue.
+TEST(Spray, TheLayoutKeepsSeparateGroupsApart) {
+  at::manual_seed(9);
+  Tensors rows;
+  for (int group = 0; group < 4; ++group) {
+    Tensor own = at::rand({14 + 3 * group, 16}, at::kDouble) * 0.01;
+    own.narrow(1, 4 * group, 4).add_(1);
+    rows.push_back(own);
+  }
+  const SprayAnalysis found = analyze_maps(at::cat(rows), {.neighbors = 5, .clusters = 4});
+  const Tensor distances = at::cdist(found.layout, found.layout);
+  double within = 0, between = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < distances.size(0); ++i) {
+    for (std::int64_t j = 0; j < i; ++j) {
+      const double distance = distances[i][j].item<double>();
+      const auto group = [&](std::int64_t k) { return found.cluster[static_cast<std::size_t>(k)]; };
+      if (group(i) == group(j)) within = std::max(within, distance);
+      if (group(i) != group(j)) between = std::min(between, distance);
+    }
+  }
+  EXPECT_LT(within, 1e-6);
+  EXPECT_GT(between, 0.1);
+}
+
 TEST(Spray, MapsThatChangeSmoothlyAreOneStrategy) {
   at::manual_seed(11);
   const Tensor place = at::arange(20, at::kDouble) + 0.5;

@@ -6,11 +6,8 @@
 
 #include <cmath>
 
-#include "concepts/bundle_rules.h"
 #include "concepts/embedding.h"
 #include "limn/error.h"
-#include "rules/basic_rules.h"
-#include "rules/walk.h"
 #include "support/draft_builder.h"
 #include "support/refusal.h"
 #include "support/small_model.h"
@@ -155,7 +152,7 @@ TEST(Bilrp, BundlesEqualSeparateWalksInEveryComposite) {
   const Model model = small(true);
   const Tensor x1 = picture(3), x2 = picture(4);
   for (const char* composite : {"gamma-by-depth", "epsilon", "epsilon-plus", "epsilon-gamma-box",
-                                "epsilon-alpha2-beta1-flat", "excitation-backprop"}) {
+                                "epsilon-alpha2-beta1-flat", "excitation-backprop", "plus-even"}) {
     for (const std::int64_t projections : {0, 9}) {
       PairOptions options = plain_options();
       options.composite = composite;
@@ -193,9 +190,12 @@ TEST(Bilrp, StrongestComponentsAreThoseOfTheLargestProducts) {
   }
   EXPECT_EQ(two.components, 2);
   EXPECT_NEAR(two.covered, covered, 1e-10 * covered);
-  EXPECT_NEAR(two.gap, std::abs(joint.sum().item<double>() - covered) / covered, 1e-8);
+  const double sum = joint.sum().item<double>(), whole = products.sum().item<double>();
+  EXPECT_NEAR(two.gap, std::abs(sum - whole) / whole, 1e-8);
+  EXPECT_NEAR(two.rules_gap, std::abs(sum - covered) / covered, 1e-8);
+  EXPECT_GT(two.gap, two.rules_gap);
   EXPECT_LT(testing::relative_error(two.joint.reshape(joint.sizes()), joint), 1e-8);
-  EXPECT_NEAR(two.similarity, products.sum().item<double>(), 1e-10);
+  EXPECT_NEAR(two.similarity, whole, 1e-10);
   ASSERT_FALSE(two.notes.empty());
 }
 
@@ -213,6 +213,32 @@ TEST(Bilrp, SumsToTheSimilarityWithoutBiases) {
     EXPECT_NEAR(one.similarity, pair.similarity, 1e-12 * std::abs(pair.similarity));
     EXPECT_LT(testing::relative_error(one.map, pair.marginals[0]), 5e-6);
   }
+}
+
+TEST(Bilrp, PlusEvenSumsToTheSimilarityWithBiases) {
+  PairOptions options = plain_options();
+  EXPECT_GT(explain_pair(small(true), picture(5), picture(6), options).rules_gap, 1e-3);
+  options.composite = "plus-even";
+  // The stabilizer of the global pool, 1e-6, takes its share.
+  EXPECT_LT(explain_pair(small(true), picture(5), picture(6), options).gap, 1e-5);
+}
+
+TEST(Bilrp, ADetectorsLayerHasToBeNamed) {
+  testing::DraftBuilder builder;
+  const std::string x = builder.input("input", {1, 3, 8, 8});
+  const std::string weight = builder.constant(at::ones({5, 3, 1, 1}));
+  const std::string map = builder.node("Conv", {x, weight});
+  const std::string shape = builder.constant(at::tensor({1, 5, 64}, at::kLong));
+  builder.output(builder.node("Reshape", {map, shape}));
+  Draft draft = builder.draft();
+  draft.outputs[0].shape = {1, 5, 64};
+  draft.outputs[0].dim_names = {"", "", ""};
+  const Model model = Model(Graph(draft)).to(at::kDouble);
+  testing::expect_refused([&] { explain_pair(model, picture(1), picture(2)); },
+                          ErrorCode::InvalidArgument, "--layer VALUE");
+  PairOptions options;
+  options.layer = map;
+  EXPECT_EQ(explain_pair(model, picture(1), picture(2), options).embedding, "mean");
 }
 
 TEST(Bilrp, IdenticalInputsGiveASymmetricJointRelevance) {
@@ -311,31 +337,6 @@ TEST(Bilrp, SharesNothingWhereNothingIsShared) {
   ASSERT_FALSE(pair.notes.empty());
 }
 
-/// Windows of 3 with a stride of 2 overlap, so that one input may win several.
-TEST(WinnerRule, IsTheGradientOfEachSeed) {
-  testing::DraftBuilder builder;
-  const std::string x = builder.input("input", {1, 4, 9, 7});
-  const std::string relu = builder.node("Relu", {x});
-  builder.output(builder.node("MaxPool", {relu},
-                              {{"kernel_shape", std::vector<std::int64_t>{3, 3}},
-                               {"strides", std::vector<std::int64_t>{2, 2}},
-                               {"pads", std::vector<std::int64_t>{1, 1, 1, 1}}}));
-  for (const auto dtype : {at::kFloat, at::kDouble}) {
-    const Model model = Model(Graph(builder.draft())).to(dtype);
-    at::manual_seed(8);
-    const Tape tape = model.run(at::randn({1, 4, 9, 7}));
-    std::vector<std::int64_t> shape = tape[model.logits()].sizes().vec();
-    shape.insert(shape.begin(), 5);
-    const WalkRequest request{.seeds = {{model.logits(), at::randn(shape).to(dtype)}},
-                              .at = {model.input()}};
-    RuleBook book = gradient_book();
-    const Tensor expected = walk(model, tape, book, request).relevance.at(model.input());
-    book.op("MaxPool", winner_rule());
-    const Tensor ours = walk(model, tape, book, request).relevance.at(model.input());
-    EXPECT_LT(testing::relative_error(ours, expected), 1e-6);
-  }
-}
-
 TEST(Bilrp, RefusesWithWords) {
   const Model model = small(true);
   const auto refused = [&](const std::function<void(PairOptions&)>& change, ErrorCode code,
@@ -355,6 +356,7 @@ TEST(Bilrp, RefusesWithWords) {
   refused([](auto& o) { o.layer = "r9"; }, ErrorCode::NotFound, "r1");
   refused([](auto& o) { o.layer = "w1"; }, ErrorCode::Unsupported, "does not depend on the input");
   refused([](auto& o) { o.composite = "epsilom"; }, ErrorCode::NotFound, "epsilon");
+  refused([](auto& o) { o.composite = "gama-by-depth"; }, ErrorCode::NotFound, "gamma-by-depth");
   refused([](auto& o) { o.rules = "first nonsense"; }, ErrorCode::NotFound, "rules:1");
   refused([](auto& o) { o.layer = "r2", o.embedding = "flat"; }, code, "--embedding mean",
           picture(2, 9, 9));
@@ -368,7 +370,7 @@ TEST(Bilrp, RefusesWithWords) {
   testing::expect_refused([&] { explain_pair(model, large, large, options); }, code,
                           "more than 2 GiB");
   testing::expect_refused([&] { explain_similarity(model, picture(1), at::ones({4}), options); },
-                          code, "6 and 4 components");
+                          code, "made at another --layer");
   options.similarity = "cosine";
   testing::expect_refused([&] { explain_similarity(model, picture(1), at::zeros({6}), options); },
                           ErrorCode::Numerical, "has no cosine");

@@ -94,6 +94,23 @@ std::vector<double> flat(const Matrix& a, double e) {
       a, e, [&](auto j, auto k) { return a.m[k][j] != 0 ? 1.0 : 0.0; }, [](auto) { return 0.0; });
 }
 
+/// Shares by positive products; where there are none, equal shares.
+std::vector<double> plus_even(const Matrix& a) {
+  std::vector<double> out(a.x.size(), 0);
+  for (std::size_t k = 0; k < a.r.size(); ++k) {
+    double z = 0, count = 0;
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      z += pos(a.x[j] * a.m[k][j]);
+      count += a.m[k][j] != 0 ? 1 : 0;
+    }
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      const double share = z > 0 ? pos(a.x[j] * a.m[k][j]) / z : a.m[k][j] != 0 ? 1 / count : 0;
+      out[j] += share * a.r[k];
+    }
+  }
+  return out;
+}
+
 std::vector<double> to_vector(const Tensor& t) {
   const Tensor flat_t = t.to(at::kDouble).contiguous();
   const double* data = flat_t.data_ptr<double>();
@@ -263,6 +280,28 @@ TEST(LrpRules, MatchTheirMatrixForm) {
   check(alpha_beta_rule(2, 1, 1e-6), [](const Matrix& a) { return alpha_beta(a, 2, 1, 1e-6); });
   check(alpha_beta_rule(1, 0, 1e-6), [](const Matrix& a) { return alpha_beta(a, 1, 0, 1e-6); });
   check(zbox_rule({-2}, {3}, 1e-6), [](const Matrix& a) { return zbox(a, -2, 3, 1e-6); });
+}
+
+/// Weights of one sign leave many units behind a ReLU without a positive product.
+TEST(LrpRules, PlusEvenMatchesItsMatrixFormAndConserves) {
+  at::manual_seed(6);
+  check(plus_even_rule(), plus_even, Which::Weighted);
+  Attributes depthwise;
+  depthwise.set("group", std::int64_t{3});
+  depthwise.set("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+  const auto options = at::TensorOptions(at::kDouble);
+  const Tensor w = -at::rand({3, 1, 3, 3}, options), b = at::ones({3}, options);
+  const Model model = Model(Graph(layer_draft("Conv", depthwise, {w, b}, true))).to(at::kDouble);
+  const Tape tape = model.run(at::rand({1, 3, 5, 5}, options));
+  const ValueId in = model.graph().at("x+"), out = model.graph().at("z");
+  RuleBook book;
+  book.kind(OpKind::Activation, pass_rule()).kind(OpKind::Linear, plus_even_rule());
+  const Tensor seeds = at::rand({2, 1, 3, 5, 5}, options);
+  const Tensor r =
+      walk(model, tape, book,
+           {.seeds = {{out, seeds}}, .at = {in}, .fallback_gradient = false, .trace = false})
+          .relevance.at(in);
+  EXPECT_LT(testing::relative_error(r.sum({3, 4}), seeds.sum({3, 4})), 1e-12) << "per channel";
 }
 
 TEST(LrpRules, WeightRulesMatchTheirMatrixForm) {

@@ -3,6 +3,7 @@
 
 #include "limn/error.h"
 #include "limn/model.h"
+#include "support/refusal.h"
 #include "support/support.h"
 
 namespace limn {
@@ -32,6 +33,8 @@ TEST(Target, ParsesItsLanguage) {
   for (const char* bad : {"", "top:", "top:0", "top0", "margin:3", "margin:-", "class:", "top:x"}) {
     EXPECT_THROW(Target::parse(bad), Error) << bad;
   }
+  testing::expect_refused([] { Target::parse("cosine:ref.npy"); }, ErrorCode::InvalidArgument,
+                          "explain-pair MODEL PICTURE --reference ref.npy");
 }
 
 TEST(Target, FindsLabelsByWholeOrPart) {
