@@ -223,7 +223,8 @@ TEST(OnnxReader, WhatIsNotOnnxIsRefused) {
 }
 
 TEST(OnnxReader, PathsThatCannotBeRead) {
-  expect_error(ErrorCode::NotFound, "import \"/no/model.onnx\": there is no file \"/no/model.onnx\", nor its folder",
+  expect_error(ErrorCode::NotFound,
+               "import \"/no/model.onnx\": there is no file \"/no/model.onnx\", nor its folder",
                [] { read_onnx("/no/model.onnx"); });
   expect_error(ErrorCode::BadModel, "is a folder",
                [] { read_onnx(fs::temp_directory_path().string()); });
