@@ -161,7 +161,7 @@ MapStyle style_map(const Tensor& map, bool is_signed, const std::string& colorma
   } else if (high <= 0) {
     style.words = "evidence against only: no positive value";
   } else if (style.low > 0) {
-    style.words = "colors start at the lowest value, " + render::short_number(style.low);
+    style.words = "colors start at " + render::short_number(style.low) + ", the lowest value";
   }
   return style;
 }
