@@ -27,7 +27,8 @@ std::map<std::string, Preprocessing> make_presets() {
                         .mean = {0.4914, 0.4822, 0.4465},
                         .std = {0.2023, 0.1994, 0.2010}};
   // As YOLOX's own exports, whose files fix the size: letterbox at the upper left, BGR, 0..255.
-  Preprocessing yolox{.resize = "letterbox",
+  Preprocessing yolox{.size = {},
+                      .resize = "letterbox",
                       .mean = {0, 0, 0},
                       .std = {1, 1, 1},
                       .channel_order = "bgr",
