@@ -81,6 +81,17 @@ TEST_F(UnknownClasses, MetricsRunOnTheDataThatTheyName) {
   EXPECT_EQ(found, (std::set<std::string>{"one deletion", "one insertion", "two insertion"}));
 }
 
+TEST_F(UnknownClasses, PlainFoldersAreMeasuredOnTheLikeliestClass) {
+  const std::string text = "model small " + (folder_ / "small.onnx") + "\ndata own imagenet(" +
+                           folder_.path() + ", plain=true)\nmethod gradient\n";
+  const BenchSummary summary =
+      run_suite(parse_suite(text + "labels top1\nmetric deletion\n", "own"), into("run"));
+  EXPECT_EQ(summary.pictures, 3);
+  EXPECT_EQ(summary.lines, 9);
+  EXPECT_TRUE(summary.warnings.empty());
+  EXPECT_THROW(run_suite(parse_suite(text + "metric deletion\n", "own"), into("other")), Error);
+}
+
 TEST_F(UnknownClasses, DifficultPairsNeedTheirList) {
   namespace fs = std::filesystem;
   const fs::path voc = folder_ / "voc";
