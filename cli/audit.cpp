@@ -76,8 +76,12 @@ Json sanity_json(const Audit& audit) {
   return out;
 }
 
-std::string json_of(const Audit& audit, const AuditCommand& command, const std::string& data) {
-  Json findings = Json::array(), classes = Json::array();
+std::string json_of(const Audit& audit, const AuditCommand& command,
+                    const AuditPictures& pictures) {
+  Json findings = Json::array(), classes = Json::array(), left_out = Json::array();
+  for (const auto& one : pictures.left_out()) {
+    left_out.push_back({{"name", one.name}, {"why", one.why}});
+  }
   for (const auto& one : audit.findings) {
     findings.push_back({{"check", one.check},
                         {"of", one.subject},
@@ -92,11 +96,12 @@ std::string json_of(const Audit& audit, const AuditCommand& command, const std::
                     {"version", kVersion},
                     {"model", command.model.path},
                     {"pictures",
-                     {{"from", data},
+                     {{"from", pictures.name()},
                       {"read", audit.pictures - audit.left_out},
                       {"left_out", audit.left_out},
                       {"without_a_class", audit.unseen},
                       {"cases", audit.cases.size()}}},
+                    {"left_out", left_out},
                     {"seed", command.settings.seed},
                     {"searched_for_cheating", audit.maps[audit.lead].method},
                     {"summary", audit_summary(audit)},
@@ -200,9 +205,13 @@ int audit(AuditCommand command) {
       "{}.",
       pictures_read, pictures_read == 1 ? "" : "s", pictures.name(), result.cases.size(),
       result.cases.size() == 1 ? "" : "s", result.maps[result.lead].method);
+  std::vector<std::string> facts = {typed, counts};
+  for (const auto& one : pictures.left_out()) {
+    facts.push_back("Left out: " + one.name + " (" + one.why + ")");
+  }
   const std::string page =
-      outbox.put(kPage, audit_page(result, "limn audit: " + command.model.path, {typed, counts}));
-  outbox.put(kData, json_of(result, command, pictures.name()));
+      outbox.put(kPage, audit_page(result, "limn audit: " + command.model.path, facts));
+  outbox.put(kData, json_of(result, command, pictures));
   outbox.keep();
   pictures.print_left_out();
   fmt::print("{}\n", counts);

@@ -65,7 +65,8 @@ AuditPicture AuditPictures::read(const Model& model, std::int64_t i) {
                  : read_file(model, inputs_[static_cast<std::size_t>(index)]);
   } catch (const Error& error) {
     if (!choice_.skip_bad) throw;
-    left_out_.emplace_back(error.what());
+    const auto place = static_cast<std::size_t>(index);
+    left_out_.push_back({data_ ? data_->id(index) : inputs_[place].path, error.what()});
     return {};
   }
 }
@@ -114,7 +115,7 @@ AuditPicture AuditPictures::read_item(const Model& model, std::int64_t index) co
 
 void AuditPictures::print_left_out() const {
   for (std::size_t i = 0; i < std::min(kNamed, left_out_.size()); ++i) {
-    fmt::print(stderr, "limn: warning: left out: {}\n", left_out_[i]);
+    fmt::print(stderr, "limn: warning: left out: {}\n", left_out_[i].why);
   }
   if (left_out_.size() > kNamed) {
     fmt::print(stderr, "limn: warning: and {} more\n", left_out_.size() - kNamed);

@@ -29,6 +29,11 @@ class AuditPictures {
   /// Without x where the picture cannot be read and such pictures are skipped.
   AuditPicture read(const Model& model, std::int64_t i);
   void print_left_out() const;
+  struct LeftOut {
+    std::string name, why;
+  };
+  /// The pictures that could not be read.
+  const std::vector<LeftOut>& left_out() const { return left_out_; }
 
  private:
   AuditPicture read_file(const Model& model, const Input& input) const;
@@ -37,9 +42,9 @@ class AuditPictures {
   AuditChoice choice_;
   std::vector<Input> inputs_;
   std::unique_ptr<Dataset> data_;
-  std::vector<int> label_of_;          ///< of the model's classes; empty where nothing is linked
-  std::vector<std::int64_t> chosen_;   ///< numbers of inputs or items
-  std::vector<std::string> left_out_;  ///< what cannot be read, and why
+  std::vector<int> label_of_;         ///< of the model's classes; empty where nothing is linked
+  std::vector<std::int64_t> chosen_;  ///< numbers of inputs or items
+  std::vector<LeftOut> left_out_;
 };
 
 /// By index or label; throws NotFound.

@@ -27,6 +27,9 @@ std::vector<ResultLine> lines_of(const std::string& folder) {
 }
 
 void print_json(const RunComparison& comparison) {
+  for (const auto& warning : comparison.warnings) {
+    fmt::print("{}\n", nlohmann::ordered_json({{"warning", warning}}).dump());
+  }
   using Json = nlohmann::ordered_json;
   const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
   for (const auto& one : comparison.differences) {
@@ -117,7 +120,9 @@ void print_text(const RunComparison& comparison, const CompareRunsCommand& comma
 
 int compare_runs_of(const CompareRunsCommand& command) {
   const auto first = lines_of(command.first), second = lines_of(command.second);
-  const RunComparison comparison = compare_runs(first, second, command.resampling);
+  RunComparison comparison = compare_runs(first, second, command.resampling);
+  const auto runs = run_differences(command.first, command.second);
+  comparison.warnings.insert(comparison.warnings.begin(), runs.begin(), runs.end());
   if (command.json) {
     print_json(comparison);
   } else {
@@ -143,7 +148,8 @@ void add_bench_compare(CLI::App& bench, Action& action) {
   sub->footer(
       "Lines belong together where model, data, picture, class, method and metric are the same.\n"
       "A difference is B minus A on the cases that count in both; p comes from swapping the runs\n"
-      "picture by picture, and is adjusted for all tests of the comparison (Holm).\n"
+      "picture by picture, and is adjusted for all tests of the comparison (Holm). Warnings say\n"
+      "where run.json shows other pictures, models, seeds or precisions.\n"
       "\n"
       "Example:\n  limn bench compare before after\n");
   sub->callback([command, &action] { action = [command] { return compare_runs_of(*command); }; });

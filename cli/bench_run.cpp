@@ -77,6 +77,7 @@ void list_suites() {
 }
 
 void print_problems(const BenchSummary& summary) {
+  for (const auto& text : summary.warnings) fmt::print(stderr, "limn: warning: {}\n", text);
   for (std::size_t i = 0; i < std::min(kNamed, summary.problems.size()); ++i) {
     const auto& [data, problem] = summary.problems[i];
     fmt::print(stderr, "limn: warning: {}, {}: {}\n", data, problem.id, problem.what);
@@ -162,7 +163,7 @@ void add_bench_run(CLI::App& bench, Action& action) {
   sub->add_flag("--skip-bad", command->skip_bad,
                 "write down pictures that cannot be used, and maps and metrics that fail, and go\n"
                 "on; else they end the run");
-  sub->add_flag("--force", command->force, "start over where the folder holds another run");
+  sub->add_flag("--force", command->force, "start over: remove the results in the folder");
   sub->add_option("--device", command->device, "cpu, cuda or cuda:N");
   sub->add_option("--precision", command->precision, "fp32, fp64, or bf16 for masked pictures")
       ->check(CLI::IsMember({"fp32", "fp64", "bf16"}));

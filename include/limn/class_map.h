@@ -10,7 +10,8 @@ namespace limn {
 /// model may mean one of the data set (120 breeds: `dog`).
 ///
 /// Names are equal where they differ in case, `_`, `-` and spaces alone; of a name with commas
-/// ("tench, Tinca tinca") the first part will do.
+/// ("tench, Tinca tinca") the first part will do, and of one with a WordNet id in front ("n01440764
+/// tench") the id or the name.
 class ClassMap {
  public:
   /// Links classes of the same name; lists of the same names one by one. A model's class without a

@@ -6,8 +6,8 @@
 //   pictures.jsonl  one line for each finished picture of a model: what it took, or what is wrong
 //   examples/       a few maps as pictures
 //   run.json        what was run: suite, models and their hashes, data, methods, metrics, protocols
-//                   and theirs, seed, device, precision, versions, problems, and an index of
-//                   examples
+//                   and theirs, seed, device, precision, versions, problems, classes that no
+//                   model knows, warnings, and an index of examples
 #pragma once
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
@@ -41,7 +41,7 @@ struct BenchOptions {
   /// Pictures that cannot be used, and maps and measurements that fail, are written down and
   /// counted; else they end the run.
   bool skip_bad = false;
-  bool force = false;         ///< starts over where the folder holds another run
+  bool force = false;         ///< starts over: the results in the folder are removed
   std::int64_t examples = 3;  ///< pictures of each data set whose maps are kept to look at
   std::map<std::string, std::string> versions = {};  ///< of libraries, for run.json
   std::vector<std::string> command = {};             ///< for run.json
@@ -62,6 +62,9 @@ struct BenchSummary {
   std::int64_t lines = 0;              ///< written by this run
   std::int64_t skipped = 0;            ///< of them: measurements that do not count, with the reason
   std::vector<BenchProblem> problems;  ///< one for each bad picture of a data set
+  /// What a reader of the results must know: classes that a model does not know by name, metrics
+  /// that a data set has nothing for.
+  std::vector<std::string> warnings;
 };
 
 /// Runs a suite into a folder, or what is missing of it. Everything that can be known is checked

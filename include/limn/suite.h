@@ -55,6 +55,7 @@ struct SuiteMetric {
   std::string protocol;  ///< where its constants come from; empty: the suite's own
   ClassRule rule = ClassRule::Labelled;
   std::int64_t limit = 0;  ///< measured on the first pictures of each data set only; 0: all
+  std::vector<std::string> data = {};  ///< the data sets it is measured on; empty: all
 };
 /// A place in the suite that its user fills: `--set voc07=DIR`.
 struct SuiteVariable {
@@ -84,13 +85,15 @@ struct Suite {
 ///     model    NAME PATH [data=NAME,NAME]     an ONNX file, and the data sets it runs on
 ///     data     NAME SPEC [classes=FILE] [limit=N]
 ///     method   SPEC
-///     metric   SPEC [limit=N]
-///     protocol NAME [limit=N]                 all metrics of a frozen protocol
+///     metric   SPEC [data=NAME,NAME] [limit=N]
+///     protocol NAME [data=NAME,NAME] [limit=N]    all metrics of a frozen protocol
 ///     labels   L | P | top1                   for the metrics below that no protocol decides
 ///     seed     N
 ///
-/// `{NAME}` stands for a variable. Equal methods and metrics count once. Methods, metrics and data
-/// sets are looked up, no file is read. Throws InvalidArgument or NotFound with suite and line.
+/// `{NAME}` stands for a variable. `option={NAME?}` goes without the option, not without the line,
+/// where an optional variable is not set. Equal methods and metrics count once. Methods, metrics
+/// and data sets are looked up, no file is read. Throws InvalidArgument or NotFound with suite and
+/// line.
 Suite parse_suite(const std::string& text, const std::string& name,
                   const std::map<std::string, std::string>& variables = {});
 

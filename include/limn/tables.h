@@ -110,6 +110,7 @@ struct RunFacts {
   std::map<std::string, std::string> protocols;                      ///< hash, by name
   std::map<std::pair<std::string, std::string>, std::string> rules;  ///< by protocol and metric
   std::vector<std::string> problems;
+  std::vector<std::string> warnings;  ///< of the run itself, in words
   std::vector<RunExample> examples;
 };
 /// Reads run.json and the examples that it names; pictures that are missing are left out. Throws
@@ -160,7 +161,7 @@ struct RunRemainder {
 };
 struct RunComparison {
   std::int64_t shared = 0, equal = 0;  ///< lines in both, and those of them with the same numbers
-  std::vector<RunDifference> differences;
+  std::vector<RunDifference> differences;  ///< by model, data, metric, column, method
   std::vector<RunRemainder> only_first, only_second;
   /// Shared lines that do not mean the same: another class of the model, another protocol.
   std::vector<std::string> warnings;
@@ -169,6 +170,11 @@ struct RunComparison {
 RunComparison compare_runs(const std::vector<ResultLine>& first,
                            const std::vector<ResultLine>& second,
                            const Resampling& resampling = {});
+
+/// What run.json of two folders says differently, in words: data, models, seed, precision, device,
+/// version of limn. A number that differs between the runs may come from any of it. Throws BadInput
+/// where a run.json is damaged.
+std::vector<std::string> run_differences(const std::string& first, const std::string& second);
 
 /// `smoothgrad(grad-cam)` for each spec: its name and the method within it, and of specs that would
 /// then be equal the options in which they differ.

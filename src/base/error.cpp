@@ -96,11 +96,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest_names(std::string_view wanted, const std::vector<std::string>& names,
                           std::size_t most) {
-  std::vector<std::pair<std::size_t, std::string>> ranked;
+  // A name that holds the wanted one counts as one letter apart; of several the shortest comes
+  // first.
+  using Rank = std::pair<std::size_t, std::size_t>;
+  std::vector<std::pair<Rank, std::string>> ranked;
   for (const auto& name : names) {
-    std::size_t distance = edit_distance(wanted, name);
-    if (!wanted.empty() && name.find(wanted) != std::string::npos) distance = 1;
-    ranked.emplace_back(distance, name);
+    const std::size_t distance = edit_distance(wanted, name);
+    const bool within = !wanted.empty() && name.find(wanted) != std::string::npos;
+    ranked.emplace_back(Rank{within ? std::min<std::size_t>(distance, 1) : distance, distance},
+                        name);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -73,6 +73,39 @@ void expect_known(const std::vector<std::string>& unknown, const char* whose, st
        ", the nearest to \"", unknown[0], "\": ", nearest_names(unknown[0], names));
 }
 
+/// `n01440764 tench` as id and name; a name alone has no id.
+struct ClassName {
+  std::string id, name;
+
+  explicit ClassName(const std::string& text) : name(text) {
+    if (!is_wordnet_id(text.substr(0, text.find(' ')))) return;
+    id = text.substr(0, 9);
+    const std::size_t rest = text.find_first_not_of(' ', 9);
+    if (rest != std::string::npos) name = text.substr(rest);
+  }
+  bool operator==(const ClassName& other) const {
+    return !name.empty() && canonical_name(name) == canonical_name(other.name);
+  }
+  /// The label by WordNet id, by the name, or by its part before a comma.
+  int in(const LabelNames& labels) const {
+    int label = id.empty() ? LabelNames::kUnknown : labels.find(id);
+    if (label == LabelNames::kUnknown) label = labels.find(name);
+    if (label == LabelNames::kUnknown) label = labels.find(name.substr(0, name.find(',')));
+    return label;
+  }
+};
+
+[[noreturn]] void nothing_linked(std::size_t classes, const std::vector<std::string>& data) {
+  const bool ids = !data.empty() && is_wordnet_id(data.front());
+  fail(ErrorCode::NotFound, "none of the model's ", classes,
+       " classes has the name of one of the data set's ", data.size(),
+       ids ? concat("; those are WordNet ids, as \"", data.front(),
+                    "\": give the data set labels=FILE with a line \"n01440764 tench\" for each "
+                    "class, or such names in the model's .limn.json, or")
+           : ";",
+       " give a class map: a CSV table of model class and data class");
+}
+
 }  // namespace
 
 ClassMap::ClassMap(std::size_t model_classes, std::size_t labels)
@@ -87,22 +120,15 @@ void ClassMap::link(std::size_t model_class, int label) {
 ClassMap ClassMap::by_name(const std::vector<std::string>& model,
                            const std::vector<std::string>& data) {
   ClassMap map(model.size(), data.size());
-  const bool same = std::equal(model.begin(), model.end(), data.begin(), data.end(),
-                               [](const auto& a, const auto& b) {
-                                 return !a.empty() && canonical_name(a) == canonical_name(b);
-                               });
+  const std::vector<ClassName> own(model.begin(), model.end()), wanted(data.begin(), data.end());
+  const bool same = own == wanted;
   const LabelNames names(data);
   for (std::size_t i = 0; i < model.size(); ++i) {
     if (model[i].empty()) continue;
-    int label = same ? static_cast<int>(i) : names.find(model[i]);
-    if (label == LabelNames::kUnknown) label = names.find(model[i].substr(0, model[i].find(',')));
+    const int label = same ? static_cast<int>(i) : own[i].in(names);
     if (label >= 0) map.link(i, label);
   }
-  if (map.linked_ == 0) {
-    fail(ErrorCode::NotFound, "none of the model's ", model.size(),
-         " classes has the name of one of the data set's ", data.size(),
-         "; give a class map: a CSV table of model class and data class");
-  }
+  if (map.linked_ == 0) nothing_linked(model.size(), data);
   return map;
 }
 

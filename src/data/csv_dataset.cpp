@@ -48,6 +48,7 @@ struct Row {
   std::string label;
   std::vector<double> box;  ///< left, top, right, bottom; empty where the row gives none
   std::string mask;
+  std::string broken = {};  ///< why the row says nothing; its picture cannot be used
 };
 
 struct Table {
@@ -82,7 +83,7 @@ struct Columns {
   }
   std::string cell(const CsvRow& row, const char* name) const {
     const int at = place.at(name);
-    return at < 0 ? std::string() : row.cells[static_cast<std::size_t>(at)];
+    return at < 0 || at >= std::ssize(row.cells) ? "" : row.cells[static_cast<std::size_t>(at)];
   }
 };
 
@@ -97,7 +98,15 @@ double pixel(const CsvRow& row, const std::string& text) {
   return value;
 }
 
-Row read_row(const CsvRow& row, const Columns& columns) {
+/// Throws BadInput with the line.
+Row read_row(const CsvRow& row, const Columns& columns, std::size_t cells) {
+  if (row.cells.size() != cells) {
+    fail(ErrorCode::BadInput, "line ", row.line, ": ", row.cells.size(), " cells; the header has ",
+         cells);
+  }
+  if (columns.cell(row, "file").empty()) {
+    fail(ErrorCode::BadInput, "line ", row.line, ": the file is empty");
+  }
   Row out{row.line, columns.cell(row, "label"), {}, columns.cell(row, "mask")};
   if (out.label.empty()) fail(ErrorCode::BadInput, "line ", row.line, ": the label is empty");
   std::vector<std::string> sides;
@@ -114,6 +123,15 @@ Row read_row(const CsvRow& row, const Columns& columns) {
   return out;
 }
 
+/// A row that cannot be read spoils its picture, not the table.
+Row row_or_reason(const CsvRow& row, const Columns& columns, std::size_t cells) {
+  try {
+    return read_row(row, columns, cells);
+  } catch (const Error& error) {
+    return {.line = row.line, .label = "", .box = {}, .mask = "", .broken = error.what()};
+  }
+}
+
 Table read_table(const std::string& path) {
   const std::vector<CsvRow> rows = parse_csv(read_limited(path, kMostTable));
   if (rows.size() < 2) fail(ErrorCode::BadInput, "holds no rows below a header");
@@ -121,17 +139,15 @@ Table read_table(const std::string& path) {
   Table table;
   std::unordered_map<std::string, std::size_t> place_of;
   for (auto row = rows.begin() + 1; row != rows.end(); ++row) {
-    if (row->cells.size() != rows.front().cells.size()) {
-      fail(ErrorCode::BadInput, "line ", row->line, ": ", row->cells.size(),
-           " cells; the header has ", rows.front().cells.size());
-    }
-    const std::string file = columns.cell(*row, "file");
+    std::string file = columns.cell(*row, "file");
+    // A row too short to name a picture stands for one of its own.
+    if (file.empty()) file = concat("line ", row->line);
     const auto [found, added] = place_of.emplace(file, table.files.size());
     if (added) {
       table.files.push_back(file);
       table.rows.emplace_back();
     }
-    table.rows[found->second].push_back(read_row(*row, columns));
+    table.rows[found->second].push_back(row_or_reason(*row, columns, rows.front().cells.size()));
   }
   return table;
 }
@@ -140,7 +156,9 @@ std::vector<std::string> labels_for(const CsvDataOptions& o, const Table& table)
   if (!o.labels.empty()) return read_labels(o.labels);
   std::set<std::string> names;
   for (const auto& rows : table.rows) {
-    for (const Row& row : rows) names.insert(row.label);
+    for (const Row& row : rows) {
+      if (row.broken.empty()) names.insert(row.label);
+    }
   }
   return {names.begin(), names.end()};
 }
@@ -161,6 +179,7 @@ class CsvDataset final : public ListedDataset {
   std::string id(std::int64_t index) const override { return table_.files[checked(index)]; }
 
   DatasetItem read(std::int64_t index) const override {
+    labels_of(index);
     const std::string path = path_inside(images_, id(index));
     Picture picture = read_picture(path);
     DatasetItem item = truth_of(index, {picture.height(), picture.width()}, nullptr);
@@ -177,6 +196,7 @@ class CsvDataset final : public ListedDataset {
 
   std::vector<DatasetProblem> check() const override {
     return check_each(*this, [&](std::int64_t index, std::vector<DatasetProblem>& problems) {
+      labels_of(index);
       truth_of(index, picture_size(path_inside(images_, id(index))), &problems);
     });
   }
@@ -186,6 +206,7 @@ class CsvDataset final : public ListedDataset {
     return concat("table \"", path_, "\", line ", row.line);
   }
   int label_of(const Row& row) const {
+    if (!row.broken.empty()) fail(ErrorCode::BadInput, "table \"", path_, "\", ", row.broken);
     return in_context([&] { return place_of(row); }, [&] { return label_names_.at(row.label); });
   }
 

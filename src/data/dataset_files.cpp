@@ -106,6 +106,11 @@ PixelBox clipped_box(double left, double top, double right, double bottom,
   return box;
 }
 
+bool is_wordnet_id(std::string_view text) {
+  return text.size() == 9 && text[0] == 'n' &&
+         std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 LabelNames::LabelNames(const std::vector<std::string>& names) : names_(names) {
   const auto add = [](Map& map, const std::string& name, std::size_t label) {
     const auto [at, added] = map.emplace(canonical_name(name), static_cast<int>(label));

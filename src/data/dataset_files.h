@@ -41,6 +41,9 @@ void expect_size(const std::string& what, std::int64_t height, std::int64_t widt
 PixelBox clipped_box(double left, double top, double right, double bottom,
                      const PictureSize& picture, bool& outside);
 
+/// `n01440764`: how ImageNet calls its classes.
+bool is_wordnet_id(std::string_view text);
+
 /// Labels by name; case, `_`, `-` and spaces make no difference, and of a name with commas ("tench,
 /// Tinca tinca") the first part will do.
 class LabelNames {

@@ -2,7 +2,6 @@
 // "ImageNet Large Scale Visual Recognition Challenge", 2015. Classes are folders, or a list of
 // files and classes, or the WordNet id that a file name begins with.
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <set>
 
@@ -18,6 +17,7 @@ struct ImagenetOptions {
   std::string folder;
   std::string labels;
   std::string truth;
+  bool plain = false;
 };
 
 DatasetInfo info() {
@@ -26,7 +26,8 @@ DatasetInfo info() {
           .summary = "One class a picture, from folders, a list, or WordNet ids in file names.",
           .layout =
               "FOLDER/CLASS/*.JPEG with CLASS a WordNet id or a name; or FOLDER/*.JPEG with "
-              "truth=FILE, lines of file and class; or FOLDER/n01440764_*.JPEG",
+              "truth=FILE, lines of file and class; or FOLDER/n01440764_*.JPEG; or any folder with "
+              "plain=true",
           .source = "Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge, 2015"};
 }
 
@@ -37,12 +38,8 @@ Fields fields(ImagenetOptions& o) {
                      "either; default: the folders' names in alphabetical order"),
           text_field("truth", o.truth,
                      "for a flat folder: lines of file and class (number from 0, WordNet id or "
-                     "name), such as Caffe's val.txt")};
-}
-
-bool is_wordnet_id(std::string_view text) {
-  return text.size() == 9 && text[0] == 'n' &&
-         std::all_of(text.begin() + 1, text.end(), [](unsigned char c) { return std::isdigit(c); });
+                     "name), such as Caffe's val.txt"),
+          bool_field("plain", o.plain, "no classes: any folder of pictures, or of folders")};
 }
 
 /// The classes of a file: one a line, a WordNet id, a name, or both.
@@ -131,6 +128,11 @@ std::string class_in_path(const std::string& file) {
 
 Index index_of(const ImagenetOptions& o) {
   Index out;
+  if (o.plain && !(o.labels.empty() && o.truth.empty())) {
+    fail(ErrorCode::InvalidArgument,
+         "plain=true means pictures without classes; labels and truth "
+         "name some");
+  }
   if (!o.labels.empty()) out.classes = Classes::read(o.labels);
   if (!o.truth.empty()) {
     if (o.labels.empty()) {
@@ -144,6 +146,7 @@ Index index_of(const ImagenetOptions& o) {
     }
   }
   if (out.entries.empty()) fail(ErrorCode::BadInput, "\"", o.folder, "\" holds no pictures");
+  if (o.plain) return out;
   if (o.labels.empty()) {
     std::set<std::string> said;
     for (const Entry& entry : out.entries) said.insert(entry.said);
@@ -151,7 +154,8 @@ Index index_of(const ImagenetOptions& o) {
     out.classes.names.assign(said.begin(), said.end());
     if (said.empty()) {
       fail(ErrorCode::BadInput, "\"", o.folder,
-           "\" holds pictures but no folders of classes; give ", "truth=FILE and labels=FILE");
+           "\" holds pictures but no folders of classes; give truth=FILE and labels=FILE, or ",
+           "plain=true where no class is asked for");
     }
   }
   if (o.truth.empty()) {
@@ -166,6 +170,7 @@ class ImagenetDataset final : public ListedDataset {
   ImagenetDataset(const ImagenetOptions& o, Spec spec, Index index)
       : ListedDataset(std::move(spec), index.classes.names),
         folder_(o.folder),
+        plain_(o.plain),
         entries_(std::move(index.entries)) {}
 
   std::int64_t size() const override { return std::ssize(entries_); }
@@ -174,13 +179,14 @@ class ImagenetDataset final : public ListedDataset {
     DatasetItem item;
     item.id = id(index);
     item.labels = labels_of(index);
-    item.objects = {{.label = item.labels.front()}};
+    for (const int label : item.labels) item.objects.push_back({.label = label});
     item.path = path_inside(folder_, item.id);
     item.picture = read_picture(item.path);
     return item;
   }
   std::vector<int> labels_of(std::int64_t index) const override {
     const Entry& entry = entries_[checked(index)];
+    if (plain_) return {};
     if (entry.label == LabelNames::kAmbiguous) {
       fail(ErrorCode::BadInput, "picture ", entry.file, ": several classes are named \"",
            entry.said, "\"; use WordNet ids");
@@ -201,6 +207,7 @@ class ImagenetDataset final : public ListedDataset {
 
  private:
   std::string folder_;
+  bool plain_;
   std::vector<Entry> entries_;
 };
 

@@ -1,6 +1,7 @@
 // Two runs, line by line: see limn/tables.h.
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
@@ -72,6 +73,24 @@ std::vector<RunDifference> differences_of(const Group& group, const Rows& rows,
   return all;
 }
 
+/// The columns of groups, so that the methods of one column follow each other.
+std::vector<RunDifference> by_column(std::vector<std::vector<RunDifference>> groups) {
+  std::vector<std::pair<std::size_t, RunDifference>> all;
+  for (auto& group : groups) {
+    for (std::size_t column = 0; column < group.size(); ++column) {
+      all.emplace_back(column, std::move(group[column]));
+    }
+  }
+  // Groups come in the order of methods within a metric.
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.second.model, a.second.data, a.second.metric, a.first) <
+           std::tie(b.second.model, b.second.data, b.second.metric, b.first);
+  });
+  std::vector<RunDifference> out;
+  for (auto& [column, one] : all) out.push_back(std::move(one));
+  return out;
+}
+
 }  // namespace
 
 RunComparison compare_runs(const std::vector<ResultLine>& first,
@@ -110,13 +129,9 @@ RunComparison compare_runs(const std::vector<ResultLine>& first,
           found[i] = differences_of(list[i].first, list[i].second, resampling);
         }
       });
+  comparison.differences = by_column(std::move(found));
   std::vector<double> p;
-  for (auto& of_group : found) {
-    for (auto& one : of_group) {
-      p.push_back(one.difference.p);
-      comparison.differences.push_back(std::move(one));
-    }
-  }
+  for (const auto& one : comparison.differences) p.push_back(one.difference.p);
   const std::vector<double> adjusted = holm(p);
   for (std::size_t i = 0; i < p.size(); ++i) comparison.differences[i].p_adjusted = adjusted[i];
   return comparison;

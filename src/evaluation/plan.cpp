@@ -68,10 +68,78 @@ void check_data(PlannedData& data, bool skip_bad) {
        data.problems.size() == 1 ? "" : "s", text, "\n--skip-bad goes on without these pictures");
 }
 
-bool needs_labels(const std::vector<PlannedMetric>& metrics) {
-  return std::any_of(metrics.begin(), metrics.end(), [](const PlannedMetric& one) {
-    return one.suite.rule != ClassRule::Likeliest;
+/// Whether a metric on this data set asks for labelled classes.
+bool needs_labels(const std::vector<PlannedMetric>& metrics, std::size_t data) {
+  return std::any_of(metrics.begin(), metrics.end(), [&](const PlannedMetric& one) {
+    return one.runs_on[data] && one.suite.rule != ClassRule::Likeliest;
   });
+}
+
+/// Whether the option has this value.
+bool has_option(const Spec& spec, const std::string& key, const std::string& value) {
+  return std::any_of(spec.arguments.begin(), spec.arguments.end(), [&](const auto& argument) {
+    return argument.key == key && argument.value.front().name == value;
+  });
+}
+
+/// Whether the data set could have a list of difficult pairs and was given none.
+bool has_no_difficult_list(const Dataset& data) {
+  const auto options = find_dataset(data.name()).options();
+  const bool known = std::any_of(options.begin(), options.end(),
+                                 [](const FieldInfo& one) { return one.name == "difficult-list"; });
+  return known && has_option(data.spec(), "difficult-list", "");
+}
+
+PlannedMetric plan_metric(const SuiteMetric& suite, const std::vector<PlannedData>& all) {
+  PlannedMetric out{suite, make_metric(suite.spec), {}};
+  const bool difficult = has_option(Spec::parse(suite.spec), "subset", "dif");
+  for (const auto& data : all) {
+    const auto& names = suite.data;
+    const bool named =
+        names.empty() || std::find(names.begin(), names.end(), data.suite.name) != names.end();
+    out.runs_on.push_back(named && !(difficult && has_no_difficult_list(*data.data)));
+  }
+  return out;
+}
+
+/// Links the classes of each model to those of each data set that it runs on.
+void link_all(Plan& plan) {
+  for (std::size_t m = 0; m < plan.models.size(); ++m) {
+    PlannedModel& model = plan.models[m];
+    model.label_of.resize(plan.data.size());
+    for (std::size_t d = 0; d < plan.data.size(); ++d) {
+      if (!plan.runs(m, d)) continue;
+      const PlannedData& data = plan.data[d];
+      const bool needed = needs_labels(plan.metrics, d);
+      const auto where = [&] {
+        return concat("model \"", model.suite.name, "\" on data \"", data.suite.name, "\"");
+      };
+      in_context(where, [&] {
+        model.label_of[d] = link_classes(model.model, *data.data, data.suite.classes, needed);
+      });
+      // A class map leaves out what it leaves out on purpose.
+      if (!needed || !data.suite.classes.empty()) continue;
+      UnknownClasses unknown = unknown_classes(*data.data, data.pictures, model.label_of[d]);
+      if (unknown.classes.empty()) continue;
+      unknown.model = model.suite.name;
+      unknown.data = data.suite.name;
+      plan.warnings.push_back(where() + ": " + unknown_words(unknown, model.model));
+      plan.unknown_classes.push_back(std::move(unknown));
+    }
+  }
+}
+
+void warn_of_missing_lists(Plan& plan) {
+  for (const auto& data : plan.data) {
+    const bool asked =
+        std::any_of(plan.metrics.begin(), plan.metrics.end(), [](const PlannedMetric& one) {
+          return has_option(Spec::parse(one.suite.spec), "subset", "dif");
+        });
+    if (!asked || !has_no_difficult_list(*data.data)) continue;
+    plan.warnings.push_back(concat("data \"", data.suite.name,
+                                   "\" has no difficult-list=FILE: metrics with subset=dif are ",
+                                   "not measured on it"));
+  }
 }
 
 /// The size of a model's input where it does not depend on the picture; else {0, 0}.
@@ -98,8 +166,8 @@ void check_options(const BenchOptions& options) {
 
 }  // namespace
 
-bool PlannedMetric::wants(std::int64_t index, const BenchCase& one) const {
-  return counts(one, suite.rule) && (suite.limit == 0 || index < suite.limit);
+bool PlannedMetric::wants(std::size_t data, std::int64_t index, const BenchCase& one) const {
+  return runs_on[data] && counts(one, suite.rule) && (suite.limit == 0 || index < suite.limit);
 }
 
 bool Plan::runs(std::size_t model, std::size_t index) const {
@@ -129,32 +197,22 @@ Plan make_plan(const Suite& suite, const BenchOptions& options) {
     std::string canonical = method->spec().text();
     plan.methods.push_back({spec, std::move(canonical), std::move(method)});
   }
-  for (const auto& metric : suite.metrics)
-    plan.metrics.push_back({metric, make_metric(metric.spec)});
   for (const auto& data : suite.data) plan.data.push_back(plan_data(data));
+  for (const auto& metric : suite.metrics) plan.metrics.push_back(plan_metric(metric, plan.data));
+  warn_of_missing_lists(plan);
   for (const auto& model : suite.models) {
     plan.models.push_back(plan_model(model, options));
     const auto [height, width] = input_size(plan.models.back().model);
-    for (const auto& metric : suite.metrics) {
-      check_protocol_side(metric, model.name, height, width);
+    const std::size_t place = plan.models.size() - 1;
+    for (const auto& metric : plan.metrics) {
+      bool used = false;
+      for (std::size_t d = 0; d < plan.data.size(); ++d) {
+        used = used || (metric.runs_on[d] && plan.runs(place, d));
+      }
+      if (used) check_protocol_side(metric.suite, model.name, height, width);
     }
   }
-  for (std::size_t m = 0; m < plan.models.size(); ++m) {
-    plan.models[m].label_of.resize(plan.data.size());
-    for (std::size_t d = 0; d < plan.data.size(); ++d) {
-      if (!plan.runs(m, d)) continue;
-      in_context(
-          [&] {
-            return concat("model \"", plan.models[m].suite.name, "\" on data \"",
-                          plan.data[d].suite.name, "\"");
-          },
-          [&] {
-            plan.models[m].label_of[d] =
-                link_classes(plan.models[m].model, *plan.data[d].data, plan.data[d].suite.classes,
-                             needs_labels(plan.metrics));
-          });
-    }
-  }
+  link_all(plan);
   for (auto& data : plan.data) check_data(data, options.skip_bad);
   return plan;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluation/unknown_classes.h"
 #include "limn/dataset.h"
 #include "limn/method.h"
 #include "limn/metric.h"
@@ -37,8 +38,9 @@ struct PlannedMethod {
 struct PlannedMetric {
   SuiteMetric suite;
   std::unique_ptr<Metric> metric;
-  /// Whether it is measured on this class of this picture.
-  bool wants(std::int64_t index, const BenchCase& one) const;
+  std::vector<bool> runs_on;  ///< per data set
+  /// Whether it is measured on this class of this picture of this data set.
+  bool wants(std::size_t data, std::int64_t index, const BenchCase& one) const;
 };
 
 struct Plan {
@@ -48,6 +50,8 @@ struct Plan {
   std::vector<PlannedData> data;
   std::vector<PlannedMethod> methods;
   std::vector<PlannedMetric> metrics;
+  std::vector<UnknownClasses> unknown_classes;
+  std::vector<std::string> warnings;  ///< what a reader of the results must know, in words
 
   bool runs(std::size_t model, std::size_t data) const;
 };

@@ -35,20 +35,31 @@ const std::vector<std::vector<std::string>> kData = {
     {"imagenet", "imagenetval", "ilsvrc2012", "ilsvrc2012val", "imagenet2012"},
     {"imagenetsegmentation", "gtsegs", "gtsegsijcv", "imagenetseg"}};
 
-bool data_fits(const std::string& ours, const std::string& theirs) {
-  const std::string own = plain(ours), wanted = plain(theirs);
-  if (wanted.empty()) return false;
+/// All names of the data set that one of them means.
+std::vector<std::string> names_of(const std::string& data) {
   for (const auto& names : kData) {
-    if (std::find(names.begin(), names.end(), wanted) == names.end()) continue;
-    return std::find(names.begin(), names.end(), own) != names.end();
+    if (std::find(names.begin(), names.end(), data) != names.end()) return names;
   }
-  return own == wanted;
+  return {data};
 }
 
-/// Equal, or `vgg` for one of the family (`vgg16`) where theirs names no member.
-bool model_fits(const std::string& ours, const std::string& theirs) {
+bool data_fits(const std::string& ours, const std::string& theirs) {
   const std::string own = plain(ours), wanted = plain(theirs);
+  const auto names = names_of(wanted);
+  return !wanted.empty() && std::find(names.begin(), names.end(), own) != names.end();
+}
+
+/// Equal, or `vgg` for one of the family (`vgg16`) where theirs names no member. The data set that
+/// the model was trained on may stand behind its name (`vgg16-voc07`).
+bool model_fits(const std::string& ours, const std::string& theirs, const std::string& data) {
+  std::string own = plain(ours);
+  const std::string wanted = plain(theirs);
   if (wanted.empty()) return false;
+  for (const auto& name : names_of(plain(data))) {
+    if (!own.ends_with(name)) continue;
+    own.resize(own.size() - name.size());
+    break;
+  }
   if (own == wanted) return true;
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   return std::none_of(wanted.begin(), wanted.end(), is_digit) && own.starts_with(wanted) &&
@@ -93,8 +104,8 @@ void add_published(BenchReport& report, const std::vector<PublishedFigure>& figu
     if (!in_use.contains(metric.name)) continue;
     bool placed = false;
     for (auto& table : report.tables) {
-      if (!model_fits(table.model, figure.model) || !data_fits(table.data, figure.data) ||
-          !cases_fit(table, figure.cases)) {
+      if (!model_fits(table.model, figure.model, figure.data) ||
+          !data_fits(table.data, figure.data) || !cases_fit(table, figure.cases)) {
         continue;
       }
       for (auto& row : table.rows) {

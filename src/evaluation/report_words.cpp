@@ -137,6 +137,7 @@ std::vector<std::string> run_warnings(const BenchReport& report) {
   if (!report.run.finished) {
     all.emplace_back("The run is not finished: tables are of the pictures done so far.");
   }
+  for (const auto& text : report.run.warnings) all.push_back(text + ".");
   if (!report.run.problems.empty()) {
     std::string text =
         fmt::format("{} could not be used:",

@@ -118,6 +118,16 @@ void add_about(const Json& run, RunFacts& facts) {
 }
 
 void add_problems(const Json& run, RunFacts& facts) {
+  const Json shard = part(run, "shard", Json::value_t::array);
+  if (shard.size() == 2 && shard[1] != 1) {
+    facts.warnings.push_back(
+        fmt::format("This is part {} of {} of the run: tables are of its pictures alone, and `limn "
+                    "bench merge` joins the parts",
+                    shard[0].dump(), shard[1].dump()));
+  }
+  for (const auto& one : part(run, "warnings", Json::value_t::array)) {
+    if (one.is_string()) facts.warnings.push_back(one);
+  }
   const auto finished = run.find("finished");
   facts.finished = finished == run.end() || *finished == true;
   for (const auto& one : part(run, "problems", Json::value_t::array)) {

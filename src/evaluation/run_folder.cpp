@@ -16,6 +16,18 @@ namespace fs = std::filesystem;
 /// Lines wait at most this long for the disk.
 constexpr double kFlushSeconds = 2;
 
+/// What `read` gives; where a file is damaged, its error with the way out.
+template <typename Read>
+auto or_start_over(Read read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::BadInput) throw;
+    fail(ErrorCode::BadInput, error.what(),
+         "; choose another folder with -o, or start over with --force, which removes the results");
+  }
+}
+
 }  // namespace
 
 double clock_seconds() {
@@ -50,40 +62,42 @@ void RunFolder::open() {
   log_ = std::make_unique<LineFile>(path(kPicturesFile));
 }
 
-void RunFolder::resume() {
-  std::string other = concat("results without their ", kRunFile);
-  if (fs::exists(path(kRunFile))) {
-    try {
-      const Json before = read_run(folder_);
-      other = difference(before, run_);
-      if (other.empty()) {
-        for (const char* kept : {"created", "examples"}) run_[kept] = before.at(kept);
-        return;
-      }
-    } catch (const Error&) {
-      if (!plan_.options.force) throw;
-    }
-  }
-  if (!plan_.options.force) {
-    fail(ErrorCode::InvalidArgument, "\"", folder_, "\" holds another run (", other,
-         "); choose another folder with -o, or start over with --force, which removes its results");
-  }
+void RunFolder::start_over() {
   writer_.reset();
   remove_run(folder_);
   writer_ = std::make_unique<ResultWriter>(path(kResultsFile));
 }
 
+void RunFolder::resume() {
+  if (plan_.options.force) return start_over();
+  std::string other = concat("results without their ", kRunFile);
+  if (fs::exists(path(kRunFile))) {
+    const Json before = or_start_over([&] { return read_run(folder_); });
+    other = difference(before, run_);
+    if (other.empty()) {
+      for (const char* kept : {"created", "examples"}) {
+        run_[kept] = before.value(kept, run_.at(kept));
+      }
+      return;
+    }
+  }
+  fail(ErrorCode::InvalidArgument, "\"", folder_, "\" holds another run (", other,
+       "); choose another folder with -o, or start over with --force, which removes its results");
+}
+
 void RunFolder::read_finished() {
-  for (const auto& line : read_pictures(path(kPicturesFile))) {
+  for (const auto& line : or_start_over([&] { return read_pictures(path(kPicturesFile)); })) {
     // What could not be used is tried again.
     if (line.problem.empty()) finished_.insert(line.key());
   }
-  each_result(path(kResultsFile), [&](ResultLine&& line) {
-    PictureLine picture;
-    picture.model = line.model;
-    picture.data = line.data;
-    picture.image = line.image;
-    if (!is_finished(picture)) written_.insert(line.key());
+  or_start_over([&] {
+    each_result(path(kResultsFile), [&](ResultLine&& line) {
+      PictureLine picture;
+      picture.model = line.model;
+      picture.data = line.data;
+      picture.image = line.image;
+      if (!is_finished(picture)) written_.insert(line.key());
+    });
   });
 }
 
@@ -91,6 +105,7 @@ void RunFolder::add(ResultLine line) {
   ++summary_.lines;
   summary_.skipped += line.measurement.skipped.empty() ? 0 : 1;
   waiting_.push_back(std::move(line));
+  flush_if_due();
 }
 
 void RunFolder::flush_if_due() {

@@ -16,7 +16,8 @@ namespace limn {
 class RunFolder {
  public:
   /// Goes on with the run of this plan, or starts it. Throws InvalidArgument where the folder holds
-  /// another run, unless the plan's options force it: then that one is removed.
+  /// another run, and BadInput where its files are damaged, unless the plan's options force it:
+  /// then what is there is removed.
   explicit RunFolder(const Plan& plan);
 
   bool is_finished(const PictureLine& picture) const { return finished_.contains(picture.key()); }
@@ -40,6 +41,7 @@ class RunFolder {
   std::string path(const char* name) const;
   void open();
   void resume();
+  void start_over();
   void read_finished();
 
   const Plan& plan_;

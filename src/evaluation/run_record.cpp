@@ -97,7 +97,8 @@ Json metrics_json(const Plan& plan) {
                    {"title", info.title},
                    {"protocol", one.suite.protocol},
                    {"labels", class_rule_name(one.suite.rule)},
-                   {"limit", one.suite.limit}});
+                   {"limit", one.suite.limit},
+                   {"data", one.suite.data}});
   }
   return out;
 }
@@ -113,6 +114,21 @@ Json protocols_json(const Plan& plan) {
                    {"sha256", protocol.hash()},
                    {"text", protocol.text()},
                    {"source", protocol.source}});
+  }
+  return out;
+}
+
+Json unknown_json(const Plan& plan) {
+  Json out = Json::array();
+  for (const auto& all : plan.unknown_classes) {
+    Json classes = Json::array();
+    for (const auto& one : all.classes) {
+      classes.push_back({{"name", one.label}, {"pictures", one.pictures}});
+    }
+    out.push_back({{"model", all.model},
+                   {"data", all.data},
+                   {"classes", classes},
+                   {"pictures_without_a_known_class", all.without}});
   }
   return out;
 }
@@ -144,6 +160,8 @@ Json run_json(const Plan& plan) {
                                            : "fp32"},
           {"batch", options.batch},
           {"shard", {options.shard, options.shards}},
+          {"unknown_classes", unknown_json(plan)},
+          {"warnings", plan.warnings},
           {"finished", false},
           {"problems", Json::array()},
           {"examples", Json::array()}};

@@ -24,6 +24,7 @@ struct Sample {
   std::vector<BenchCase> cases;
   std::vector<Truth> truths;  ///< per case
   PictureLine line;
+  std::size_t place = 0;     ///< of its data set in the plan
   bool is_finished = false;  ///< by an earlier run; here for the others of its group
 
   std::vector<std::int64_t> targets() const {
@@ -74,6 +75,7 @@ class Runner {
     BenchSummary summary = folder_.summary();
     summary.pictures = total_;
     summary.found_finished = found_finished_;
+    summary.warnings = plan_.warnings;
     return summary;
   }
 
@@ -162,6 +164,7 @@ class Runner {
                                     std::size_t place, const PictureLine& line) {
     Sample sample;
     sample.line = line;
+    sample.place = place;
     sample.is_finished = folder_.is_finished(line);
     try {
       in_context(
@@ -181,6 +184,7 @@ class Runner {
     }
     const Tensor& x = sample.prepared.x;
     for (const auto& metric : plan_.metrics) {
+      if (!metric.runs_on[place]) continue;
       check_protocol_side(metric.suite, model.suite.name, x.size(2), x.size(3));
     }
     choose(model, data, place, sample);
@@ -197,7 +201,7 @@ class Runner {
     std::erase_if(sample.cases, [&](const BenchCase& one) {
       return std::none_of(
           plan_.metrics.begin(), plan_.metrics.end(),
-          [&](const PlannedMetric& metric) { return metric.wants(sample.line.index, one); });
+          [&](const PlannedMetric& metric) { return metric.wants(place, sample.line.index, one); });
     });
     for (const auto& one : sample.cases) {
       sample.truths.push_back(one.labelled ? sample.item.truth(one.label) : Truth());
@@ -248,7 +252,7 @@ class Runner {
 
   bool is_missing(const Sample& sample, const BenchCase& one, const PlannedMethod& method,
                   const PlannedMetric& metric) const {
-    return !sample.is_finished && metric.wants(sample.line.index, one) &&
+    return !sample.is_finished && metric.wants(sample.place, sample.line.index, one) &&
            !folder_.has(line_of(sample, one, method, metric));
   }
 

@@ -2,11 +2,10 @@
 #include "limn/suite.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <functional>
 #include <set>
 
+#include "evaluation/suite_words.h"
 #include "limn/dataset.h"
 #include "limn/error.h"
 #include "limn/method.h"
@@ -20,86 +19,8 @@ constexpr std::string_view kModels = "models";
 
 /// A line that needs an optional variable which is not set.
 struct LeftOut {};
-
-/// Words of a line, apart by blanks outside brackets and quotes; without the comment.
-std::vector<std::string> words_of(std::string_view line) {
-  std::vector<std::string> words;
-  std::string word;
-  int depth = 0;
-  bool quoted = false;
-  const auto finish = [&] {
-    if (!word.empty()) words.push_back(std::move(word));
-    word.clear();
-  };
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    const bool blank = c == ' ' || c == '\t' || c == '\r';
-    if (quoted) {
-      word += c;
-      if (c == '\\' && i + 1 < line.size()) {
-        word += line[++i];
-      } else if (c == '"') {
-        quoted = false;
-      }
-      continue;
-    }
-    if (c == '#' && word.empty()) break;
-    if (blank && depth <= 0) {
-      finish();
-      continue;
-    }
-    quoted = c == '"';
-    depth += c == '(' || c == '[' ? 1 : c == ')' || c == ']' ? -1 : 0;
-    word += c;
-  }
-  finish();
-  return words;
-}
-
-std::string joined(const std::vector<std::string>& words, std::size_t first) {
-  std::string text;
-  for (std::size_t i = first; i < words.size(); ++i) text += (i > first ? " " : "") + words[i];
-  return text;
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.front() != '.' &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return c < 128 && (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.');
-         });
-}
-
-std::int64_t whole_number(const std::string& what, const std::string& text, std::int64_t low) {
-  std::int64_t value = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || value < low) {
-    fail(ErrorCode::InvalidArgument, what, " is \"", text, "\"; legal: a whole number from ", low,
-         " up");
-  }
-  return value;
-}
-
-/// `key=value` words behind what a statement must have.
-std::map<std::string, std::string> settings_of(const std::vector<std::string>& words,
-                                               std::size_t first,
-                                               const std::vector<std::string>& legal) {
-  std::map<std::string, std::string> out;
-  for (std::size_t i = first; i < words.size(); ++i) {
-    const auto at = words[i].find('=');
-    const std::string key = words[i].substr(0, at);
-    if (at == std::string::npos || std::find(legal.begin(), legal.end(), key) == legal.end()) {
-      std::string all;
-      for (const auto& one : legal) all += (all.empty() ? "" : ", ") + one + "=...";
-      fail(ErrorCode::InvalidArgument, "\"", words[i],
-           "\" is not understood here; legal: ", all.empty() ? "nothing more" : all,
-           "; a blank inside a spec needs brackets or quotes around it");
-    }
-    if (!out.emplace(key, words[i].substr(at + 1)).second) {
-      fail(ErrorCode::InvalidArgument, key, "= is given twice");
-    }
-  }
-  return out;
-}
+/// `{name?}` of such a variable: an option goes without, where there is one to go.
+struct Unset : LeftOut {};
 
 class Reader {
  public:
@@ -165,11 +86,14 @@ class Reader {
     }
   }
 
-  std::string value_of(const std::string& name) const {
+  std::string value_of(const std::string& text) const {
+    const bool may_go = text.ends_with('?');
+    const std::string name = text.substr(0, text.size() - (may_go ? 1 : 0));
     const auto found = variables_.find(name);
     if (found != variables_.end()) return found->second;
     std::vector<std::string> names = {std::string(kModels)};
     for (const auto& one : suite_.variables) {
+      if (one.name == name && one.optional && may_go) throw Unset();
       if (one.name == name && one.optional) throw LeftOut();
       if (one.name == name) {
         fail(ErrorCode::InvalidArgument, "{", name, "} is not set; give --set ", name, "=",
@@ -202,11 +126,27 @@ class Reader {
   std::string path_of(const std::string& word) const {
     return filled(word.starts_with('"') ? Spec::parse(word).name : word);
   }
+  /// The path that a setting gives; empty where it gives none.
+  std::string path_in(const std::map<std::string, std::string>& settings, const char* key) const {
+    const auto found = settings.find(key);
+    try {
+      return found == settings.end() ? "" : path_of(found->second);
+    } catch (const Unset&) {
+      return "";
+    }
+  }
 
   /// Fills variables after parsing, so that values may hold any character.
   void fill(Spec& spec) const {
     spec.name = filled(spec.name);
-    for (auto& argument : spec.arguments) fill(argument.value.front());
+    std::erase_if(spec.arguments, [this](Spec::Argument& argument) {
+      try {
+        fill(argument.value.front());
+        return false;
+      } catch (const Unset&) {
+        return true;
+      }
+    });
   }
   std::string spec_of(const std::string& word) const {
     Spec spec = Spec::parse(word);
@@ -253,13 +193,7 @@ class Reader {
     SuiteModel model;
     model.path = path_of(words[2]);
     model.name = name_of(words[1], models_);
-    if (settings.contains("data")) {
-      std::string rest = settings.at("data") + ",";
-      for (std::size_t end = 0; (end = rest.find(',')) != std::string::npos;) {
-        model.data.push_back(rest.substr(0, end));
-        rest.erase(0, end + 1);
-      }
-    }
+    if (settings.contains("data")) model.data = listed(settings.at("data"));
     suite_.models.push_back(std::move(model));
   }
 
@@ -269,7 +203,7 @@ class Reader {
     SuiteData data;
     data.spec = spec_of(words[2]);
     find_dataset(Spec::parse(data.spec).name);
-    if (settings.contains("classes")) data.classes = path_of(settings.at("classes"));
+    data.classes = path_in(settings, "classes");
     if (settings.contains("limit")) data.limit = whole_number("limit", settings.at("limit"), 1);
     data.name = name_of(words[1], data_);
     suite_.data.push_back(std::move(data));
@@ -300,30 +234,37 @@ class Reader {
     metric.spec = make_metric(metric.spec)->spec().text();
     for (const auto& one : suite_.metrics) {
       if (one.spec != metric.spec) continue;
-      if (one.rule == metric.rule && one.limit == metric.limit) return;
+      if (one.rule == metric.rule && one.limit == metric.limit && one.data == metric.data) return;
       fail(ErrorCode::InvalidArgument, "metric ", metric.spec,
-           " stands in the suite already, with other labels or another limit; results tell ",
-           "metrics apart by their options alone, so that one of the two must go");
+           " stands in the suite already, with other labels, another limit or other data; results ",
+           "tell metrics apart by their options alone, so that one of the two must go");
     }
     suite_.metrics.push_back(std::move(metric));
   }
-  static std::int64_t limit_of(const std::vector<std::string>& words) {
-    const auto settings = settings_of(words, 2, {"limit"});
-    return settings.contains("limit") ? whole_number("limit", settings.at("limit"), 1) : 0;
+  /// A metric with the settings of its line.
+  static SuiteMetric metric_of(const std::vector<std::string>& words) {
+    const auto settings = settings_of(words, 2, {"data", "limit"});
+    SuiteMetric out;
+    if (settings.contains("limit")) out.limit = whole_number("limit", settings.at("limit"), 1);
+    if (settings.contains("data")) out.data = listed(settings.at("data"));
+    return out;
   }
   void read_metric(const std::vector<std::string>& words) {
-    need(words, 2, "metric SPEC [limit=N]");
-    add_metric(
-        {.spec = spec_of(words[1]), .protocol = "", .rule = rule_, .limit = limit_of(words)});
+    need(words, 2, "metric SPEC [data=NAME,NAME] [limit=N]");
+    SuiteMetric metric = metric_of(words);
+    metric.spec = spec_of(words[1]);
+    metric.rule = rule_;
+    add_metric(std::move(metric));
   }
   void read_protocol(const std::vector<std::string>& words) {
-    need(words, 2, "protocol NAME [limit=N]");
+    need(words, 2, "protocol NAME [data=NAME,NAME] [limit=N]");
     const Protocol& protocol = find_protocol(words[1]);
     for (const auto& spec : protocol.metrics) {
-      add_metric({.spec = spec,
-                  .protocol = protocol.name,
-                  .rule = protocol.rule,
-                  .limit = limit_of(words)});
+      SuiteMetric metric = metric_of(words);
+      metric.spec = spec;
+      metric.protocol = protocol.name;
+      metric.rule = protocol.rule;
+      add_metric(std::move(metric));
     }
   }
   void read_labels(const std::vector<std::string>& words) {
@@ -336,16 +277,23 @@ class Reader {
   }
 
   void finish() {
-    for (auto& model : suite_.models) keep_data_of(model);
-    std::erase_if(suite_.models,
-                  [](const SuiteModel& one) { return one.data == std::vector<std::string>{""}; });
+    std::erase_if(suite_.models, [this](SuiteModel& one) {
+      return !keep_data("model \"" + one.name + "\"", one.data);
+    });
+    std::erase_if(suite_.metrics,
+                  [this](SuiteMetric& one) { return !keep_data("metric " + one.spec, one.data); });
     // Controls: what any method must beat.
     for (const char* control : {"random", "center"}) add_method(control);
     const auto check = [&](bool any, const char* what) {
       if (any) return;
       std::string hint;
       for (const auto& one : suite_.variables) {
-        if (one.optional) hint += "\n  --set " + one.name + "=PATH  " + one.help;
+        const std::string mark = "{" + one.name + "}";
+        const bool would_help = std::any_of(
+            suite_.left_out.begin(), suite_.left_out.end(),
+            [&](const std::string& line) { return line.find(mark) != std::string::npos; });
+        if (!would_help || variables_.contains(one.name)) continue;
+        hint += "\n  --set " + one.name + "=PATH  " + one.help;
       }
       if (hint.empty() || suite_.left_out.empty()) {
         fail(ErrorCode::InvalidArgument, "no line \"", what, " ...\"");
@@ -364,21 +312,22 @@ class Reader {
                        [](const auto& words) { return !words.empty() && words[0] == "method"; });
   }
 
-  /// Drops data sets that are left out; {""} marks a model that has none left.
-  void keep_data_of(SuiteModel& model) {
-    if (model.data.empty()) return;
+  /// Drops data sets that are left out; false where some were named and none is left.
+  bool keep_data(const std::string& whose, std::vector<std::string>& data) const {
+    if (data.empty()) return true;
     std::vector<std::string> kept, names;
     for (const auto& one : lines_) {
       if (one.size() > 1 && one[0] == "data") names.push_back(one[1]);
     }
-    for (const auto& name : model.data) {
+    for (const auto& name : data) {
       if (std::find(names.begin(), names.end(), name) == names.end()) {
-        fail(ErrorCode::NotFound, "model \"", model.name, "\": no data set \"", name,
-             "\" in the suite; did you mean ", nearest_names(name, names), "?");
+        fail(ErrorCode::NotFound, whose, ": no data set \"", name, "\" in the suite; did you mean ",
+             nearest_names(name, names), "?");
       }
       if (data_.contains(name)) kept.push_back(name);
     }
-    model.data = kept.empty() ? std::vector<std::string>{""} : kept;
+    data = kept;
+    return !kept.empty();
   }
 
   std::map<std::string, std::string> variables_;

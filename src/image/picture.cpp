@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "image/file.h"
+#include "image/jpeg_scan.h"
 #include "image/picture_header.h"
 #include "limn/error.h"
 #include "limn/image.h"
@@ -53,6 +54,12 @@ Picture decode_picture(std::string_view bytes, const std::string& name) {
   if (!header.complete) {
     fail(ErrorCode::BadInput, "\"", name, "\": this ", header.format,
          " file is truncated (its end is missing); copy it again");
+  }
+  // The decoder would fill what is missing with gray.
+  const std::string damage = header.format == "JPEG" ? jpeg_damage(bytes) : "";
+  if (!damage.empty()) {
+    fail(ErrorCode::BadInput, "\"", name, "\": this JPEG file is damaged (", damage,
+         "); copy or export it again");
   }
   cv::Mat decoded;
   try {

@@ -106,6 +106,11 @@ TEST_F(AuditCommand, RefusesWhatItCannotUse) {
   ASSERT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_NE(skipped.err.find("left out"), std::string::npos) << skipped.err;
   EXPECT_EQ(data()["pictures"]["left_out"], 1);
+  ASSERT_EQ(data()["left_out"].size(), 1U);
+  EXPECT_NE(data()["left_out"][0]["name"].get<std::string>().find("a.png"), std::string::npos);
+  EXPECT_NE(data()["left_out"][0]["why"].get<std::string>().find("not a picture"),
+            std::string::npos);
+  EXPECT_NE(read_text(out() + "/audit.html").find("Left out: "), std::string::npos);
 }
 
 }  // namespace

@@ -94,7 +94,13 @@ TEST_F(BenchReportCommand, ExplainsWhatItCannotUse) {
 
 TEST_F(BenchReportCommand, ComparesTwoRuns) {
   const std::string first = run_folder("first"), second = run_folder("second", .05);
+  const auto unknown = limn({"bench", "compare", first, second});
+  EXPECT_TRUE(contains(unknown.out, "has no run.json")) << unknown.out;
+  for (const auto& run : {first, second}) {
+    write_text(run + "/run.json", R"({"schema": "limn.bench/1", "seed": 3})");
+  }
   const auto text = limn({"bench", "compare", first, second});
+  EXPECT_FALSE(contains(text.out, "warning")) << text.out;
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_TRUE(contains(text.out, "36 lines in both, 24 of them with the same numbers")) << text.out;
   const auto json = limn({"bench", "compare", first, second, "--json"});
@@ -108,6 +114,11 @@ TEST_F(BenchReportCommand, ComparesTwoRuns) {
     EXPECT_EQ(one["cases"], 12);
   }
   EXPECT_EQ(count, 3);
+  write_text(second + "/run.json", R"({"schema": "limn.bench/1", "seed": 4})");
+  const auto other = limn({"bench", "compare", first, second});
+  EXPECT_TRUE(contains(other.out, "warning: the seed differs")) << other.out;
+  const auto other_json = limn({"bench", "compare", first, second, "--json"});
+  EXPECT_TRUE(contains(other_json.out, "{\"warning\":\"the seed differs")) << other_json.out;
   expect_refused(limn({"bench", "compare", first, folder_ / "none"}), 3, "none");
   write_text(second + "/results.jsonl", "{}\n");
   expect_refused(limn({"bench", "compare", first, second}), 6, "line 1");

@@ -88,5 +88,29 @@ TEST(ClassMap, ImageNetToCoco) {
   EXPECT_EQ(map.label(0), -1);
 }
 
+TEST(ClassMap, NamesMayHaveTheirWordNetIdInFront) {
+  const std::vector<std::string> model = {"n01440764 tench, Tinca tinca", "n01443537 goldfish",
+                                          "n02012849 crane", "n03126707 crane", "hen"};
+  const auto labels = [](const ClassMap& map) {
+    std::vector<int> out;
+    for (int i = 0; i < 5; ++i) out.push_back(map.label(i));
+    return out;
+  };
+  const std::vector<std::string> folders = {"n01443537", "n01440764", "n03126707"};
+  EXPECT_EQ(labels(ClassMap::by_name(model, folders)), (std::vector<int>{1, 0, -1, 2, -1}));
+  // Names of the same list, read with the ids taken off: one by one, the two cranes too.
+  const std::vector<std::string> names = {"tench, Tinca tinca", "goldfish", "crane", "crane",
+                                          "hen"};
+  EXPECT_EQ(labels(ClassMap::by_name(model, names)), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(labels(ClassMap::by_name(model, {"goldfish", "tench"})),
+            (std::vector<int>{1, 0, -1, -1, -1}));
+  try {
+    ClassMap::by_name({"tench", "goldfish"}, folders);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("labels=FILE"), std::string::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace limn

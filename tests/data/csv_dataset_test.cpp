@@ -82,13 +82,9 @@ TEST_F(CsvDataset, WhatIsWrongIsNamedWithItsLine) {
                                                           "one.jpg,dog,1\n"));
   LIMN_EXPECT_ERROR("needs the columns file and label", open("file,mask\none.jpg,mask.png\n"));
   LIMN_EXPECT_ERROR("only some of left", open("file,label,left\none.jpg,dog,1\n"));
-  LIMN_EXPECT_ERROR("line 3: 1 cells; the header has 2", open("file,label\none.jpg,dog\nx\n"));
   LIMN_EXPECT_ERROR("no rows", open("file,label\n"));
   const std::string header = "file,label,left,top,right,bottom,mask\n";
-  LIMN_EXPECT_ERROR("line 2: \"\" is no number", open(header + "one.jpg,dog,1,2,,6,\n"));
-  LIMN_EXPECT_ERROR("line 2: \"nan\" is no number", open(header + "one.jpg,dog,nan,2,3,6,\n"));
-  LIMN_EXPECT_ERROR("ends before it begins", open(header + "one.jpg,dog,5,2,3,6,\n"));
-  LIMN_EXPECT_ERROR("the label is empty", open(header + "one.jpg,,5,2,3,6,\n"));
+  LIMN_EXPECT_ERROR("a quote is never closed", open(header + "\"one.jpg,dog,,,,,\n"));
   LIMN_EXPECT_ERROR("leads out of", open(header + "../one.jpg,dog,,,,,\n")->read(0));
   LIMN_EXPECT_ERROR("leads out of", open(header + "one.jpg,dog,,,,,/etc/m.png\n")->read(0));
   LIMN_EXPECT_ERROR("give the table", make_dataset("csv"));
@@ -105,6 +101,29 @@ TEST_F(CsvDataset, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_NE(problems[1].what.find("line 3: mask"), std::string::npos) << problems[1].what;
   EXPECT_NE(problems[1].what.find("is 8 x 5 pixels, the picture 8 x 6"), std::string::npos);
   EXPECT_EQ(problems[2].code, ErrorCode::NotFound);
+}
+
+/// As a broken annotation in COCO's file does: the other pictures are read.
+TEST_F(CsvDataset, ABadRowSpoilsItsPictureAlone) {
+  const std::string header = "file,label,left,top,right,bottom,mask\n";
+  for (const auto& [row, words] :
+       {std::pair{"one.jpg,dog,1,2,,6,", "line 2: \"\" is no number"},
+        {"one.jpg,dog,nan,2,3,6,", "line 2: \"nan\" is no number"},
+        {"one.jpg,dog,5,2,3,6,", "line 2: the box ends before it begins"},
+        {"one.jpg,,5,2,3,6,", "line 2: the label is empty"},
+        {",dog,,,,,", "line 2: the file is empty"},
+        {"one.jpg", "line 2: 1 cells; the header has 7"}}) {
+    const auto data = open(header + row + "\nmore/two.png,cat,,,,,\n");
+    ASSERT_EQ(data->size(), 2) << row;
+    EXPECT_EQ(data->labels(), std::vector<std::string>{"cat"}) << row;
+    const auto problems = data->check();
+    ASSERT_EQ(problems.size(), 1U) << row;
+    EXPECT_EQ(problems[0].id, data->id(0));
+    EXPECT_NE(problems[0].what.find(words), std::string::npos) << problems[0].what;
+    LIMN_EXPECT_ERROR(words, data->read(0));
+    LIMN_EXPECT_ERROR(words, data->labels_of(0));
+    EXPECT_EQ(data->read(1).labels, std::vector<int>{0});
+  }
 }
 
 }  // namespace

@@ -90,6 +90,21 @@ TEST_F(ImagenetDataset, WordNetIdsInFileNamesAreClasses) {
   EXPECT_EQ(data->labels_of(1), std::vector<int>{1});
 }
 
+TEST_F(ImagenetDataset, PlainFoldersHavePicturesWithoutClasses) {
+  write_picture(folder_ / "any/a.jpg", 8, 9);
+  write_picture(folder_ / "any/below/b.jpg", 8, 9);
+  LIMN_EXPECT_ERROR("unknown class", open("any")->read(0));
+  const auto data = open("any", ", plain=true");
+  ASSERT_EQ(data->size(), 2);
+  EXPECT_TRUE(data->labels().empty());
+  EXPECT_EQ(problems_of(*data), "");
+  const DatasetItem item = data->read(1);
+  EXPECT_EQ(item.id, "below/b.jpg");
+  EXPECT_TRUE(item.labels.empty());
+  EXPECT_TRUE(item.objects.empty());
+  LIMN_EXPECT_ERROR("pictures without classes", open("any", ", plain=true, labels=x"));
+}
+
 TEST_F(ImagenetDataset, BadFilesAreNamed) {
   LIMN_EXPECT_ERROR("give the folder", make_dataset("imagenet"));
   LIMN_EXPECT_ERROR("no folder", open("nowhere"));

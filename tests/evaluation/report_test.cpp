@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -322,6 +323,69 @@ TEST(CompareRuns, JoinsLinesOnTheirKeys) {
   for (auto& line : second) line.target += 1;
   EXPECT_EQ(compare_runs(first, second).warnings.size(), 1U);
   EXPECT_TRUE(compare_runs(first, {}).differences.empty());
+}
+
+/// Columns of one metric are not torn apart: all methods of the first, then all of the second.
+TEST(CompareRuns, GoByColumnAndThenByMethod) {
+  std::vector<ResultLine> lines;
+  for (const char* method : {"gradient", "lrp", "random"}) {
+    auto one = bench_lines(method, .4, 12, 1);
+    for (auto& line : one) {
+      line.metric = "map-density";
+      line.measurement.values = {{"positive", 2}, {"negative", 1}};
+      line.measurement.curves.clear();
+    }
+    append(lines, one);
+  }
+  std::vector<std::string> order;
+  for (const auto& one : compare_runs(lines, lines).differences) {
+    order.push_back(one.column.name + " " + one.method);
+  }
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"positive gradient", "positive lrp", "positive random",
+                                      "negative gradient", "negative lrp", "negative random"}));
+}
+
+TEST(CompareRuns, SayWhatTheRunsAreOf) {
+  const testing::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::string& spec, const std::string& hash,
+                         int seed) {
+    std::filesystem::create_directories(folder / name);
+    write_text((folder / name) + "/run.json",
+               R"({"schema": "limn.bench/1", "seed": )" + std::to_string(seed) +
+                   R"(, "precision": "fp32", "versions": {"limn": "1"},
+                   "models": [{"name": "net", "sha256": ")" +
+                   hash + R"("}], "data": [{"name": "shapes", "spec": ")" + spec +
+                   R"(", "pictures": 3}]})");
+    return folder / name;
+  };
+  const std::string one = write("one", "shapes(seed=1)", "abc", 0);
+  EXPECT_TRUE(run_differences(one, one).empty());
+  const auto all = run_differences(one, write("other", "shapes(seed=2)", "def", 4));
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_TRUE(contains(all[0],
+                       "data \"shapes\" is not the same in both: spec shapes(seed=1) and "
+                       "shapes(seed=2)"))
+      << all[0];
+  EXPECT_TRUE(contains(all[1], "model \"net\"")) << all[1];
+  EXPECT_TRUE(contains(all[1], "abc and def")) << all[1];
+  EXPECT_EQ(all[2], "the seed differs: 0 and 4");
+  std::filesystem::create_directories(folder / "bare");
+  const auto bare = run_differences(one, folder / "bare");
+  ASSERT_EQ(bare.size(), 1U);
+  EXPECT_TRUE(contains(bare[0], "has no run.json"));
+  write_text((folder / "bare") + "/run.json", "{");
+  EXPECT_THROW(run_differences(one, folder / "bare"), Error);
+}
+
+TEST(RunFactsOfAShard, SayWhichPartTheyAreOf) {
+  const testing::TemporaryFolder folder;
+  write_text(folder / "run.json", R"({"schema": "limn.bench/1", "shard": [1, 2]})");
+  const auto report = make_report(bench_lines("gradient", .3, 12), read_run_facts(folder.path()));
+  EXPECT_TRUE(contains(report_markdown(report), "part 1 of 2 of the run"));
+  EXPECT_TRUE(contains(report_html(report), "part 1 of 2 of the run"));
+  write_text(folder / "run.json", R"({"schema": "limn.bench/1", "shard": [1, 1]})");
+  EXPECT_TRUE(read_run_facts(folder.path()).warnings.empty());
 }
 
 }  // namespace

@@ -111,6 +111,50 @@ TEST(Suite, LinesOfOptionalVariablesAreLeftOut) {
       {"left out", "--set more=PATH", "another model"});
 }
 
+TEST(Suite, AnOptionOfAnOptionalVariableGoesAloneWithAQuestionMark) {
+  const std::string text =
+      "optional dif a list\noptional map a class map\noptional more another model\n"
+      "model m m.onnx\nmethod gradient\nmetric deletion\n"
+      "data d shapes(n=2, tag-class={dif?}) classes={map?}\n";
+  const Suite without = parse_suite(text, "s");
+  ASSERT_EQ(without.data.size(), 1U);
+  EXPECT_EQ(without.data[0].spec, "shapes(n=2)");
+  EXPECT_EQ(without.data[0].classes, "");
+  EXPECT_TRUE(without.left_out.empty());
+  const Suite with = parse_suite(text, "s", {{"dif", "star"}, {"map", "map.csv"}});
+  EXPECT_EQ(with.data[0].spec, "shapes(n=2, tag-class=star)");
+  EXPECT_EQ(with.data[0].classes, "map.csv");
+  // Where nothing would be left of the line, it goes.
+  EXPECT_EQ(parse_suite(text + "model n {more?}\n", "s").left_out.size(), 1U);
+  expect_refused(text + "model n {mroe?}\n", {"line 8", "no variable", "more"});
+  const std::string needed = "needs dif a list\nmodel m {dif?}\n";
+  expect_refused(needed, {"line 2", "--set dif=PATH"});
+}
+
+TEST(Suite, OnlyVariablesThatAreNotSetAreAskedFor) {
+  const std::string text =
+      "optional voc the folder VOC\noptional net another model\noptional dif a list\n"
+      "model n {net} data=d\ndata d shapes(tag-class={voc}, tag={dif?})\nmethod gradient\nmetric "
+      "deletion\n";
+  const std::string said = message(text, {{"voc", "star"}});
+  EXPECT_NE(said.find("--set net="), std::string::npos) << said;
+  EXPECT_EQ(said.find("--set voc="), std::string::npos) << said;
+  EXPECT_EQ(said.find("--set dif="), std::string::npos) << "no line is left out for it: " << said;
+}
+
+TEST(Suite, MetricsMayNameTheirData) {
+  const std::string small = kSmall;
+  const Suite suite = parse_suite(small +
+                                      "optional x a number\ndata e shapes(n={x})\n"
+                                      "metric insertion data=d,e\nmetric road data=e\n"
+                                      "protocol pointing/torchray-2019 data=e limit=2\n",
+                                  "s");
+  ASSERT_EQ(suite.metrics.size(), 2U) << "those of e alone go with it";
+  EXPECT_EQ(suite.metrics[1].data, (std::vector<std::string>{"d"}));
+  expect_refused(small + "metric insertion data=f\n", {"metric insertion", "no data set \"f\""});
+  expect_refused(small + "metric deletion data=d\n", {"line 6", "other data"});
+}
+
 TEST(Suite, MistakesAreNamedWithTheirLine) {
   const std::string small = kSmall;
   expect_refused(small + "metod lrp\n", {"suite \"mine\", line 6", "metod", "method"});

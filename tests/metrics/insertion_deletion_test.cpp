@@ -121,6 +121,30 @@ TEST(InsertionDeletion, TellAMapFromItsOpposite) {
   EXPECT_GT(insertion(model, x, map, kClass).area, insertion(model, x, -map, kClass).area);
 }
 
+/// Whatever its value: a curtain from the top row down, neither all at once nor area 0.
+TEST(InsertionDeletion, AConstantMapIsACurtain) {
+  const Model model = small();
+  const Tensor x = picture(), gray = at::zeros_like(x), blurred = blurred_start(x, "rise");
+  const auto curtain = [&](const Tensor& from, const Tensor& to, std::int64_t rows) {
+    Tensor out = from.clone();
+    out.slice(2, 0, rows).copy_(to.slice(2, 0, rows));
+    return probability(model, out);
+  };
+  for (const double value : {0., 7., -2.}) {
+    const Tensor map = at::full({kSide, kSide}, value, at::kDouble);
+    // Three rows a step.
+    const PixelCurve away = deletion(model, x, map, kClass, {.step = 3 * kSide});
+    const PixelCurve back = insertion(model, x, map, kClass, {.step = 3 * kSide});
+    ASSERT_EQ(away.probability.size(), 11U);
+    for (std::size_t i = 0; i < 11; ++i) {
+      const auto rows = static_cast<std::int64_t>(3 * i);
+      EXPECT_NEAR(away.probability[i], curtain(x, gray, rows), 1e-12);
+      EXPECT_NEAR(back.probability[i], curtain(blurred, x, rows), 1e-12);
+    }
+    EXPECT_GT(away.area, 0);
+  }
+}
+
 TEST(InsertionDeletion, TheUcagBlurIsAPlainGaussian) {
   const Tensor x = picture();
   const Tensor blurred = blurred_start(x, "ucag");

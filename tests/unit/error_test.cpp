@@ -45,5 +45,11 @@ TEST(Error, OtherErrorsOfLibtorchKeepTheirSentenceWithoutTheBacktrace) {
   EXPECT_STREQ(error.what(), "node \"conv\": sizes do not match");
 }
 
+TEST(NearestNames, OfNamesThatHoldTheWantedOneTheShortestComesFirst) {
+  const std::vector<std::string> names = {"hexagon_trainval", "test", "trainval", "vel"};
+  EXPECT_EQ(nearest_names("val", names, 3), "\"vel\", \"trainval\" or \"hexagon_trainval\"");
+  EXPECT_EQ(nearest_names("val", {"van", "val"}, 1), "\"val\"");
+}
+
 }  // namespace
 }  // namespace limn
