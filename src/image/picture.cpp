@@ -6,7 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "image/file.h"
-#include "image/jpeg_scan.h"
+#include "image/jpeg_damage.h"
 #include "image/picture_header.h"
 #include "limn/error.h"
 #include "limn/image.h"

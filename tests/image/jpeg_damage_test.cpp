@@ -1,5 +1,5 @@
 // Damage in the coded data of JPEG files: found in most cases, never seen in a whole file.
-#include "image/jpeg_scan.h"
+#include "image/jpeg_damage.h"
 
 #include <ATen/ATen.h>
 
@@ -29,7 +29,7 @@ std::string jpeg_of(int height, int width, const std::vector<int>& options, int 
 
 std::size_t body_of(const std::string& bytes) { return bytes.rfind("\xff\xda") + 14; }
 
-TEST(JpegScan, WholeFilesAreWhole) {
+TEST(JpegDamage, WholeFilesAreWhole) {
   for (const int kind : {CV_8UC3, CV_8UC1}) {
     for (const auto& [height, width] : {std::pair{8, 8}, {33, 47}, {100, 64}, {1, 19}}) {
       for (const std::vector<int>& options : {std::vector<int>{cv::IMWRITE_JPEG_QUALITY, 40},
@@ -45,7 +45,7 @@ TEST(JpegScan, WholeFilesAreWhole) {
   EXPECT_EQ(jpeg_damage("no picture"), "");
 }
 
-TEST(JpegScan, RealPicturesAreWhole) {
+TEST(JpegDamage, RealPicturesAreWhole) {
   LIMN_REQUIRE_SHARED("data/images/imagenet_100");
   namespace fs = std::filesystem;
   int count = 0;
@@ -58,8 +58,8 @@ TEST(JpegScan, RealPicturesAreWhole) {
   EXPECT_GE(count, 100);
 }
 
-/// 64 bytes of noise in the body: 92 of 100 in the pictures that this was measured on.
-TEST(JpegScan, DamageIsMostlyFound) {
+/// 64 bytes of noise in the body.
+TEST(JpegDamage, DamageIsMostlyFound) {
   std::mt19937 random(1);
   int found = 0;
   for (int i = 0; i < 100; ++i) {
@@ -72,33 +72,36 @@ TEST(JpegScan, DamageIsMostlyFound) {
   EXPECT_GE(found, 80);
 }
 
-TEST(JpegScan, MissingPartsAreFound) {
+TEST(JpegDamage, MissingPartsAreFound) {
   const std::string whole = jpeg_of(120, 160, {cv::IMWRITE_JPEG_QUALITY, 80});
   const std::size_t body = body_of(whole);
   std::string cut = whole;
   cut.erase(body + 700, 900);
   EXPECT_NE(jpeg_damage(cut), "");
   std::string early = whole.substr(0, body + 500) + "\xff\xd9";
-  EXPECT_EQ(jpeg_damage(early), "its coded data end too early");
-  std::string more = whole;
-  more.insert(more.size() - 2, "more");
-  EXPECT_EQ(jpeg_damage(more), "more coded data than pixels");
+  EXPECT_NE(jpeg_damage(early), "");
   std::string parts = jpeg_of(120, 160, {cv::IMWRITE_JPEG_RST_INTERVAL, 5});
   const std::size_t first = parts.find("\xff\xd1"), second = parts.find("\xff\xd2");
   parts.erase(first, second - first);
-  EXPECT_EQ(jpeg_damage(parts), "a part of its coded data is missing");
+  EXPECT_NE(jpeg_damage(parts), "");
 }
 
-TEST(JpegScan, DamagedPicturesAreRefusedByName) {
+TEST(JpegDamage, AFewBytesOverAreNone) {
+  std::string more = jpeg_of(120, 160, {cv::IMWRITE_JPEG_QUALITY, 80});
+  more.insert(more.size() - 2, "more");
+  EXPECT_EQ(jpeg_damage(more), "");
+}
+
+TEST(JpegDamage, DamagedPicturesAreRefusedByName) {
   std::string bytes = jpeg_of(120, 160, {cv::IMWRITE_JPEG_QUALITY, 80});
   EXPECT_EQ(decode_picture(bytes, "a.jpg").height(), 120);
   bytes = bytes.substr(0, body_of(bytes) + 500) + "\xff\xd9";
-  LIMN_EXPECT_ERROR("\"a.jpg\": this JPEG file is damaged (its coded data end too early)",
+  LIMN_EXPECT_ERROR("\"a.jpg\": this JPEG file is damaged (Corrupt JPEG data: premature end",
                     decode_picture(bytes, "a.jpg"));
 }
 
 /// Whatever the bytes, it ends and says something.
-TEST(JpegScan, NothingCrashesIt) {
+TEST(JpegDamage, NothingCrashesIt) {
   const std::string whole = jpeg_of(33, 47, {cv::IMWRITE_JPEG_QUALITY, 80});
   std::mt19937 random(2);
   for (std::size_t cut = 0; cut < whole.size(); ++cut) jpeg_damage(whole.substr(0, cut));
