@@ -6,9 +6,9 @@
 
 namespace limn {
 
-/// What libjpeg finds wrong with the coded data, in its words; empty where it finds nothing, and for
-/// files that it cannot read at all. Up to 16 bytes that are left over are no damage.
-/// Never throws.
+/// What libjpeg finds wrong with the coded data, in its words; empty where it finds nothing, and
+/// for files that it cannot read at all. Up to 16 bytes that are left over are no damage. Never
+/// throws.
 std::string jpeg_damage(std::string_view bytes);
 
 }  // namespace limn
