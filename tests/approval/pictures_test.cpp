@@ -92,7 +92,7 @@ TEST(Colors, StartAtTheLowestValueOfAMapFarAboveZero) {
   const Tensor far = at::tensor({0.0, 0.6, 0.8, 1.0}).view({1, 4});
   const MapStyle style = style_map(far, false, "", "max");
   EXPECT_DOUBLE_EQ(style.low, 0.6);
-  EXPECT_NE(style.words.find("lowest value, 0.6"), std::string::npos) << style.words;
+  EXPECT_NE(style.words.find("start at 0.6"), std::string::npos) << style.words;
   const Tensor layer = color_layer(far, style)[0];
   EXPECT_EQ(layer[0][3].item<int>(), 0);
   EXPECT_EQ(layer[1][3].item<int>(), 0) << "the lowest value is clear";
