@@ -91,7 +91,7 @@ TEST_F(AuditCommand, TakesPicturesAndSaysWhatIsMissing) {
 }
 
 TEST_F(AuditCommand, RefusesWhatItCannotUse) {
-  expect_refused(audit({model(), folder_ / "nowhere"}), 3, "does not exist");
+  expect_refused(audit({model(), folder_ / "nowhere"}), 3, "there is no file");
   expect_refused(audit({model(), "coco(nowhere.json)"}), 3, "nowhere.json");
   expect_refused(audit({model(), "nothing(n=3)"}), 3, "nothing");
   expect_refused(audit({model(), "shapes(n=3)", picture()}), 2, "one data set alone");

@@ -281,7 +281,8 @@ TEST(KernelShap, ReturnsWhatItHasWhenAskedToStop) {
   const Tensor x = testing::small_picture();
   ExplainOptions options;
   int asked = 0;
-  options.stop = [&] { return ++asked > 2; };
+  options.batch = 32;
+  options.stop = [&] { return ++asked > 16; };
   const std::string spec = "kernel-shap(n=1000000, n-segments=30)";
   const Explanation one = make_method(spec)->explain(model, x, Target::of_class(1), options);
   EXPECT_TRUE(one.partial);
@@ -296,7 +297,7 @@ TEST(KernelShap, ReturnsWhatItHasWhenAskedToStop) {
             std::string::npos);
   // Segments that need more than one look.
   asked = 0;
-  options.stop = [&] { return ++asked > 1; };
+  options.stop = [&] { return ++asked > 8; };
   EXPECT_NE(testing::refusal(model, "kernel-shap(n=4000, n-segments=300)", x, options)
                 .find("after 256 coalitions"),
             std::string::npos);

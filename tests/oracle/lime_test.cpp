@@ -169,7 +169,7 @@ TEST(Lime, DoesNotDependOnTheBatchAndStopsWhenAsked) {
   EXPECT_LT(testing::relative_error(run("lime(n=256, n-segments=20)").relevance, small.relevance),
             1e-10);
   int asked = 0;
-  options.stop = [&] { return ++asked > 1; };
+  options.stop = [&] { return ++asked > 4; };
   const Explanation part = run("lime(n=100000, n-segments=20)");
   EXPECT_TRUE(part.partial);
   EXPECT_LT(testing::relative_error(part.relevance, small.relevance), 1e-10);

@@ -8,6 +8,7 @@
 #include "base/correlation.h"
 #include "limn/error.h"
 #include "methods/mask_estimate.h"
+#include "support/refusal.h"
 #include "support/small_model.h"
 #include "support/support.h"
 
@@ -335,7 +336,8 @@ TEST(Rise, ReturnsWhatItHasWhenAskedToStop) {
   const Model model = small();
   ExplainOptions options;
   int asked = 0;
-  options.stop = [&] { return ++asked > 2; };
+  options.batch = 32;
+  options.stop = [&] { return ++asked > 16; };
   const auto method = make_method("rise(n=4000)");
   const Explanation one = method->explain(model, picture(), Target::of_class(1), options);
   EXPECT_TRUE(one.partial);
@@ -346,6 +348,11 @@ TEST(Rise, ReturnsWhatItHasWhenAskedToStop) {
   EXPECT_TRUE(at::equal(one.relevance, same.relevance));
   options.stop = [] { return true; };
   EXPECT_THROW(method->explain(model, picture(), Target::of_class(1), options), Error);
+  // One batch shows nothing.
+  asked = 0;
+  options.stop = [&] { return ++asked > 1; };
+  testing::expect_refused([&] { method->explain(model, picture(), Target::of_class(1), options); },
+                          ErrorCode::InvalidArgument, "within the first batch of 32 masks");
 }
 
 TEST(Rise, ExplainsWhatItCannotUse) {
