@@ -41,8 +41,9 @@ void add_skipped(Table& table, const MetricRows& of) {
     }
   }
   for (const auto& [reason, of_methods] : counts) {
-    const bool equal = std::all_of(of_methods.begin(), of_methods.end(),
-                                   [&](std::int64_t one) { return one == of_methods.front(); });
+    const bool equal = std::all_of(
+        of_methods.begin(), of_methods.end(),
+        [&of_methods = of_methods](std::int64_t one) { return one == of_methods.front(); });
     if (equal) {
       table.skipped.push_back(fmt::format("{}: {} of every method, {}", of.about.name,
                                           count_of(of_methods.front(), "case"), reason));
