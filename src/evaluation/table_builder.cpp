@@ -20,7 +20,7 @@ constexpr std::int64_t kFlipsPerTest = 50, kMostFlips = 100'000;
 /// Metric, and the two methods of a test.
 struct Pair {
   std::size_t metric = 0, first = 0, second = 0;
-  auto operator<=>(const Pair&) const = default;
+  auto operator<=>(const Pair&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// A p value and where it belongs.
