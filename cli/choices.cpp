@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "image/file.h"
+#include "limn/bilrp.h"
 #include "limn/error.h"
+#include "limn/npy.h"
 #include "limn/sidecar.h"
 #include "limn/spec.h"
 
@@ -46,9 +48,19 @@ void add_rules_files(const Spec& spec, std::vector<OptionFile>& files) {
   }
 }
 
+/// What stands behind `cosine:`, else nothing.
+std::string reference_file(const std::string& target) {
+  constexpr std::string_view kind = "cosine:";
+  return target.starts_with(kind) ? target.substr(kind.size()) : "";
+}
+
+bool explains_cosine(const std::vector<TargetChoice>& targets) {
+  return !targets.empty() && !targets.front().reference.empty();
+}
+
 }  // namespace
 
-void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
+void add_explain_settings(CLI::App& command, ExplainSettings& settings, bool may_compare) {
   command
       .add_option("-m,--method", settings.methods,
                   "what explains: a method and its options, lrp or \"lrp(composite=flat)\"; "
@@ -57,10 +69,20 @@ void add_explain_settings(CLI::App& command, ExplainSettings& settings) {
   command
       .add_option("-t,--target", settings.targets,
                   "what is explained: top1, top:K, class:INDEX, class:LABEL, margin:A-B; on "
-                  "detectors\nalso box:INDEX, box:x1,y1,x2,y2 in the picture's pixels, label:NAME")
+                  "detectors\nalso box:INDEX, box:x1,y1,x2,y2 in the picture's pixels, label:NAME" +
+                      std::string(may_compare ? "; cosine:FILE.npy: the\nlikeness to an embedding "
+                                                "that `limn explain-pair` wrote"
+                                              : ""))
       ->type_name("TARGET");
   command.add_option("--layer", settings.layer, "the layer CAM methods read; default: the last")
       ->group("Explaining");
+  if (may_compare) {
+    command
+        .add_option("--cosine-layer", settings.cosine_layer,
+                    "the value that cosine: targets compare; default as `limn explain-pair`")
+        ->type_name("VALUE")
+        ->group("Explaining");
+  }
   command.add_option("--score", settings.score, "logit, prob or log-prob; default: logit")
       ->group("Explaining");
   command.add_option("--seed", settings.seed, "of methods that sample")
@@ -137,21 +159,70 @@ std::vector<MethodChoice> make_methods(const ExplainSettings& settings) {
   return out;
 }
 
-std::vector<TargetChoice> make_targets(const ExplainSettings& settings) {
+std::vector<TargetChoice> make_targets(const ExplainSettings& settings, bool may_compare) {
   std::vector<TargetChoice> out;
-  for (const auto& text : settings.targets) {
-    for (auto& target : Target::parse(text)) {
-      const std::string name = target.kind == Target::Kind::Top
-                                   ? "top" + std::to_string(target.rank + 1)
-                                   : slug(target.text());
-      const auto same = [&](const TargetChoice& other) { return other.slug == name; };
-      if (std::any_of(out.begin(), out.end(), same)) {
-        fail(ErrorCode::InvalidArgument, "target \"", target.text(), "\" is given twice");
+  std::int64_t references = 0;
+  const auto add = [&](TargetChoice choice) {
+    for (const auto& other : out) {
+      if (other.asked == choice.asked) {
+        fail(ErrorCode::InvalidArgument, "target \"", choice.asked, "\" is given twice");
       }
-      out.push_back({std::move(target), name});
+      if (other.slug == choice.slug) choice.slug += "-" + std::to_string(out.size() + 1);
+    }
+    out.push_back(std::move(choice));
+  };
+  for (const auto& text : settings.targets) {
+    const std::string file = may_compare ? reference_file(text) : "";
+    if (!file.empty()) {
+      add({Target::of_class(references++), "cosine:" + file, slug("cosine:" + file), file});
+      continue;
+    }
+    for (auto& target : Target::parse(text)) {
+      const std::string asked = target.text();
+      add({std::move(target), asked, slug(asked), ""});
     }
   }
+  if (references > 0 && references < static_cast<std::int64_t>(out.size())) {
+    fail(ErrorCode::InvalidArgument,
+         "cosine: explains an embedding, the other targets the model's classes; run limn once for "
+         "each kind");
+  }
+  if (references == 0 && !settings.cosine_layer.empty()) {
+    fail(ErrorCode::InvalidArgument,
+         "--cosine-layer names what cosine: targets compare, and none is given; take "
+         "-t cosine:FILE.npy");
+  }
+  if (references > 0 && !settings.score.empty()) {
+    fail(ErrorCode::InvalidArgument,
+         "--score does not go with cosine: targets, whose score is the cosine itself");
+  }
   return out;
+}
+
+LoadedModel load(const ModelOptions& options, const std::vector<TargetChoice>& targets,
+                 const ExplainSettings& settings) {
+  if (!explains_cosine(targets)) return load(options);
+  std::vector<Reference> references;
+  for (const auto& one : targets) references.push_back({one.asked, read_npy(one.reference)});
+  LoadedModel loaded = load(options);
+  std::vector<std::int64_t> shape = example_shape(loaded.model);
+  shape.insert(shape.begin(), 1);
+  PairOptions compared;
+  compared.layer = settings.cosine_layer;
+  const CosineModel made = cosine_model(loaded.model, at::zeros(shape), references, compared);
+  loaded.model = made.model;
+  loaded.score = ScoreKind::Logit;
+  for (const auto& one : targets) {
+    loaded.notes.push_back(concat("the embedding is ", made.layer, " (", made.embedding,
+                                  "), the reference has SHA-256 ", file_sha256(one.reference)));
+  }
+  return loaded;
+}
+
+std::string score_name(const LoadedModel& loaded, const std::vector<TargetChoice>& targets,
+                       const ExplainSettings& settings) {
+  if (explains_cosine(targets)) return "cosine";
+  return std::string(score_kind_name(score_of(loaded, settings)));
 }
 
 ScoreKind score_of(const LoadedModel& loaded, const ExplainSettings& settings) {

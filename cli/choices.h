@@ -14,14 +14,15 @@ namespace limn::cli {
 struct ExplainSettings {
   std::vector<std::string> methods = {"lrp"};
   std::vector<std::string> targets = {"top1"};
-  std::string layer, score, colormap, scale = "p99.5", fallback = "none";
+  std::string layer, cosine_layer, score, colormap, scale = "p99.5", fallback = "none";
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
   double max_gap = 0.05;
   std::optional<double> budget;  ///< seconds that a sampling method may take
   bool keep_partial = false;     ///< an interrupt keeps what is done
 };
-void add_explain_settings(CLI::App& command, ExplainSettings& settings);
+/// `may_compare`: `cosine:` targets, too.
+void add_explain_settings(CLI::App& command, ExplainSettings& settings, bool may_compare = true);
 
 struct MethodChoice {
   std::string asked;  ///< as typed
@@ -34,9 +35,21 @@ std::vector<MethodChoice> make_methods(const ExplainSettings& settings);
 
 struct TargetChoice {
   Target target;
+  std::string asked;  ///< as typed, `top:3` taken apart
   std::string slug;
+  std::string reference;  ///< the file behind `cosine:`; else empty
 };
-std::vector<TargetChoice> make_targets(const ExplainSettings& settings);
+/// Throws where `cosine:` stands beside others, for it explains an embedding, they explain classes;
+/// and, without `may_compare`, where it is asked for at all.
+std::vector<TargetChoice> make_targets(const ExplainSettings& settings, bool may_compare = true);
+
+/// The model as given; for `cosine:` targets up to the embedding that they compare, by
+/// `cosine_model`.
+LoadedModel load(const ModelOptions& options, const std::vector<TargetChoice>& targets,
+                 const ExplainSettings& settings);
+/// What the explained number is: `logit`, `prob`, `log-prob` or `cosine`.
+std::string score_name(const LoadedModel& loaded, const std::vector<TargetChoice>& targets,
+                       const ExplainSettings& settings);
 
 /// Letters, digits and dots kept, everything else one dash: `lrp(composite=flat)` is
 /// `lrp-composite-flat`.

@@ -39,11 +39,11 @@ int compare(const CompareCommand& command) {
   std::vector<std::string> names = {file.filename().string()};
   if (command.html) names.push_back(page);
   auto hash = std::async(std::launch::async, [&] { return file_sha256(command.model.path); });
-  const LoadedModel loaded = load(command.model);
+  const LoadedModel loaded = load(command.model, targets, command.settings);
   Outbox outbox(file.parent_path().string(), command.force);
   outbox.prepare(names);
   RunRecord run = start_record(command.model, loaded);
-  run.score_kind = score_kind_name(score_of(loaded, command.settings));
+  run.score_kind = score_name(loaded, targets, command.settings);
   run.seed = command.settings.seed;
   run.batch = command.settings.batch;
 

@@ -44,7 +44,7 @@ void print_summary(const ResultRecord& record, const std::string& folder,
   }
   const std::string sample = record.sample > 0 ? fmt::format(" [{}]", record.sample) : "";
   fmt::print("{}{}  {}  {}\n", record.input, sample, record.asked_method, record.target);
-  fmt::print("  predicted  {}\n", predicted);
+  if (!predicted.empty()) fmt::print("  predicted  {}\n", predicted);
   fmt::print("  score      {:.6g} ({}), {}\n", record.score, score_kind, gap_words(record));
   if (!record.layer.empty()) fmt::print("  layer      {}\n", record.layer);
   for (const auto& note : record.notes) fmt::print("  note       {}\n", note);
@@ -90,11 +90,11 @@ int explain(const ExplainCommand& command) {
   }
   // The hash of a large model takes as long as loading it, so both run at once.
   auto hash = std::async(std::launch::async, [&] { return file_sha256(command.model.path); });
-  const LoadedModel loaded = load(command.model);
+  const LoadedModel loaded = load(command.model, targets, command.settings);
   Outbox outbox(command.folder, command.force);
   outbox.prepare(names);
   RunRecord run = start_record(command.model, loaded);
-  run.score_kind = score_kind_name(score_of(loaded, command.settings));
+  run.score_kind = score_name(loaded, targets, command.settings);
   run.seed = command.settings.seed;
   run.batch = command.settings.batch;
   run.max_gap = command.settings.max_gap;
@@ -220,7 +220,8 @@ void add_explain(CLI::App& app, Action& action) {
       "  limn explain model.onnx cat.jpg -t class:tabby -t top:3 -m lrp -m grad-cam -o out\n"
       "  limn explain model.onnx cat.jpg -m \"lrp(composite=epsilon-alpha2-beta1)\"\n"
       "  limn explain model.onnx cat.jpg -t margin:tabby-tiger\\ cat --preset imagenet\n"
-      "  limn explain model.onnx photos/ --html --json > results.jsonl\n");
+      "  limn explain model.onnx photos/ --html --json > results.jsonl\n"
+      "  limn explain model.onnx cat.jpg -t cosine:pair/dog-embedding.npy -m rise\n");
   sub->callback([command, &action] { action = [command] { return explain(*command); }; });
 }
 

@@ -279,9 +279,11 @@ class Runner {
     record.input = input.path;
     record.input_sha256 = loaded.sha256;
     record.sample = input.sample;
-    record.asked_target = targets_[t].target.text();
-    record.target = explanation.target;
-    if (i < explanation.classes.size()) {
+    record.asked_target = targets_[t].asked;
+    // The class behind a cosine is a reference's place.
+    const bool compares = !targets_[t].reference.empty();
+    record.target = compares ? targets_[t].asked : explanation.target;
+    if (!compares && i < explanation.classes.size()) {
       record.classes = {explanation.classes[i]};
       const bool single = targets_[t].target.kind != Target::Kind::Margin;
       if (i > 0 && single && explanation.detected.empty()) {
@@ -289,7 +291,7 @@ class Runner {
                                class_label(loaded_.model, explanation.classes[i]), ")");
       }
     }
-    record.predictions = predictions;
+    if (!compares) record.predictions = predictions;
     if (i < explanation.detected.size()) {
       const auto box = in_picture(explanation.detected[i].box, loaded.geometry);
       const std::string label = class_label(loaded_.model, explanation.detected[i].label);
@@ -320,6 +322,7 @@ class Runner {
                        : explanation.bfloat16               ? "fp32, bf16 for masked pictures"
                                                             : "fp32";
     record.notes = explanation.notes;
+    if (!loaded_.notes.empty()) record.notes.push_back(loaded_.notes[t]);
     if (loaded_.insists_on_bfloat16 && !explanation.bfloat16) {
       record.notes.emplace_back(
           "ran in fp32: only the masked pictures of score-cam, rise and d-rise run in bf16");

@@ -29,9 +29,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool pictures =
 
 struct LoadedModel {
   Model model;
-  ScoreKind score = ScoreKind::Logit;  ///< what the sidecar says, else logit
-  bool bfloat16 = false;               ///< ExplainOptions::bfloat16
-  bool insists_on_bfloat16 = false;    ///< asked for by name, not by auto
+  ScoreKind score = ScoreKind::Logit;   ///< what the sidecar says, else logit
+  bool bfloat16 = false;                ///< ExplainOptions::bfloat16
+  bool insists_on_bfloat16 = false;     ///< asked for by name, not by auto
+  std::vector<std::string> notes = {};  ///< per target where the model was made for targets
 };
 /// Sets the number of threads, reads the model and its sidecar, applies the options.
 LoadedModel load(const ModelOptions& options);

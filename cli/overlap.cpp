@@ -63,7 +63,7 @@ int overlap(const OverlapCommand& command) {
   if (file.extension() != ".png") {
     fail(ErrorCode::InvalidArgument, "-o is \"", command.file, "\"; give a name that ends in .png");
   }
-  const LoadedModel loaded = load(command.model);
+  const LoadedModel loaded = load(command.model, targets, command.settings);
   Outbox outbox(file.parent_path().string(), command.force);
   outbox.prepare({file.filename().string()});
   std::vector<GridRow> rows(targets.size());

@@ -342,7 +342,7 @@ void add_spray(CLI::App& app, Action& action) {
   sub->add_option("PICTURES", command->inputs,
                   "with a model: pictures, folders of them, .npy tensors; or a data set:\n"
                   "\"shapes(n=200)\", \"coco(FILE)\", \"imagenet(FOLDER)\" (`limn list datasets`)");
-  add_explain_settings(*sub, command->settings);
+  add_explain_settings(*sub, command->settings, false);
   add_analysis_options(*sub, *command);
   sub->add_option("--examples", command->examples, "pictures of each cluster in the page")
       ->check(CLI::Range(0, 100))

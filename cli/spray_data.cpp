@@ -29,7 +29,7 @@ class DataMaps {
         explaining_(explain_options(loaded, settings)),
         methods_(make_methods(settings)),
         collector_(choice) {
-    const auto targets = make_targets(settings);
+    const auto targets = make_targets(settings, false);
     if (methods_.size() != 1 || targets.size() != 1) {
       fail(ErrorCode::InvalidArgument, "maps of one method and one target are compared; give -m ",
            "and -t once each");

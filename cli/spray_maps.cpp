@@ -113,7 +113,7 @@ SprayInput read_spray_maps(const std::string& folder, const SprayChoice& choice)
 SprayInput make_spray_maps(const LoadedModel& loaded, const std::vector<Input>& inputs,
                            const ExplainSettings& settings, const SprayChoice& choice) {
   const auto methods = make_methods(settings);
-  const auto targets = make_targets(settings);
+  const auto targets = make_targets(settings, false);
   if (methods.size() != 1 || targets.size() != 1) {
     fail(ErrorCode::InvalidArgument, "maps of one method and one target are compared; give -m and ",
          "-t once each");

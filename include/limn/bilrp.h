@@ -110,6 +110,27 @@ struct SimilarityMap {
 SimilarityMap explain_similarity(const Model& model, const Tensor& x, const Tensor& reference,
                                  const PairOptions& options = {});
 
+/// An embedding that inputs are compared with, as `embed` gives it.
+struct Reference {
+  std::string name;  ///< becomes the label
+  Tensor vector;     ///< [D]
+};
+
+/// A model whose classes are references.
+struct CosineModel {
+  Model model;
+  std::string layer, embedding;  ///< as chosen
+};
+
+/// The model up to the value that `options` name, its answer the cosine of the embedding to each
+/// reference: [N, references], so that every method explains it as it explains classes. Their
+/// indices are the references' places, their labels the names. Of the options `layer` and
+/// `embedding` count. The norm is a node of its own: rules hold it constant, the gradient does not.
+/// x: one input as the model takes it, [1, C, H, W], which tells the embedding's length. Throws as
+/// `explain_similarity`, and InvalidArgument for no reference.
+CosineModel cosine_model(const Model& model, const Tensor& x,
+                         const std::vector<Reference>& references, const PairOptions& options = {});
+
 /// The vector [K] float64 that is compared.
 Tensor embed(const Model& model, const Tensor& x, const PairOptions& options = {});
 

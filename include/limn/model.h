@@ -89,7 +89,7 @@ class Model {
   Model with_preprocessing(Preprocessing preprocessing) const;
   Model with_labels(std::vector<std::string> labels) const;
   Model with_output(OutputKind kind) const;
-  /// Throws InvalidArgument for an unknown layout.
+  /// Throws InvalidArgument for an unknown layout; an empty one makes a classifier.
   Model with_detector(Detector detector) const;
   /// The same device, precision, labels and preprocessing around another graph, whose weights are
   /// already there.

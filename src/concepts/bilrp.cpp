@@ -172,14 +172,6 @@ void refuse_large_joint(const PairOptions& options, const std::vector<std::int64
        "means over places (--embedding mean)");
 }
 
-[[noreturn]] void refuse_reference(const SimilarityModel& similarity, std::int64_t own,
-                                   std::int64_t reference) {
-  fail(ErrorCode::InvalidArgument, "the reference has ", reference,
-       " components, the embedding at layer \"", similarity.layer, "\" has ", own,
-       ": it was made at another --layer, --projections or --embedding; make it again with the "
-       "same, or give those it was made with");
-}
-
 }  // namespace
 
 PairExplanation explain_pair(const Model& model, const Tensor& x1, const Tensor& x2,
@@ -241,12 +233,8 @@ SimilarityMap explain_similarity(const Model& model, const Tensor& x, const Tens
                                  const PairOptions& options) {
   const SimilarityModel similarity(model, options);
   SimilarityInput input(similarity, x, "the input");
-  const Tensor other = reference.to(at::kCPU, at::kDouble).flatten();
-  if (!at::isfinite(other).all().item<bool>()) {
-    fail(ErrorCode::BadInput, "the reference embedding holds NaN or infinity");
-  }
   const std::int64_t count = input.components().numel();
-  if (other.numel() != count) refuse_reference(similarity, count, other.numel());
+  const Tensor other = checked_reference(similarity, reference, count);
   SimilarityMap out;
   out.layer = similarity.layer;
   out.composite = similarity.composite;

@@ -233,6 +233,21 @@ double similarity_factor(const PairOptions& options, const Tensor& first, const 
   return 1 / (norms[0] * norms[1]);
 }
 
+Tensor checked_reference(const SimilarityModel& similarity, const Tensor& reference,
+                         std::int64_t count) {
+  const Tensor numbers = reference.to(at::kCPU, at::kDouble).flatten();
+  if (!at::isfinite(numbers).all().item<bool>()) {
+    fail(ErrorCode::BadInput, "the reference embedding holds NaN or infinity");
+  }
+  if (numbers.numel() != count) {
+    fail(ErrorCode::InvalidArgument, "the reference has ", numbers.numel(),
+         " components, the embedding at layer \"", similarity.layer, "\" has ", count,
+         ": it was made at another layer, or with other --projections or another --embedding; make "
+         "it again with the same, or name the layer it was made at");
+  }
+  return numbers;
+}
+
 double similarity_gap(double sum, double similarity) {
   const double missing = std::abs(sum - similarity);
   return missing == 0 ? 0 : missing / std::max(std::abs(similarity), 1e-12);

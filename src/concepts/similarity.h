@@ -33,6 +33,7 @@ class SimilarityInput {
   const Tensor& components() const { return components_; }
   /// The dimension D before projection.
   std::int64_t dimension() const { return vector_.numel(); }
+  at::IntArrayRef shape() const { return value().sizes(); }  ///< of the value compared
   /// [D] bool: Embedding::present.
   Tensor present() const { return embedding_.present(value()); }
   std::vector<std::int64_t> grid() const;  ///< {rows, columns}
@@ -57,6 +58,10 @@ class SimilarityInput {
 
 /// 1, or for the cosine 1 over both norms; throws Numerical where one is 0.
 double similarity_factor(const PairOptions& options, const Tensor& first, const Tensor& second);
+/// The reference as `count` numbers, float64; throws BadInput, and InvalidArgument for other
+/// lengths.
+Tensor checked_reference(const SimilarityModel& similarity, const Tensor& reference,
+                         std::int64_t count);
 /// |sum - similarity| / |similarity|; 0 where both are 0.
 double similarity_gap(double sum, double similarity);
 

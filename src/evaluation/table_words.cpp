@@ -111,7 +111,7 @@ void warn_of_controls(Table& table) {
   const bool any = std::any_of(table.rows.begin(), table.rows.end(),
                                [](const TableRow& row) { return row.method.control; });
   if (!any) {
-    table.warnings.push_back(
+    table.warnings.emplace_back(
         "Neither random nor center was run: nothing shows what these numbers are without a "
         "method.");
   }

@@ -51,7 +51,7 @@ std::vector<Explanation> explain_start(const Pass& pass, const Call& call, const
   auto all = pass.explanations(call, result, at, info);
   for (auto& one : all) {
     one.is_signed = true;
-    one.notes.push_back(kNoContrastOfStart);
+    one.notes.emplace_back(kNoContrastOfStart);
   }
   return all;
 }

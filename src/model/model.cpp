@@ -155,7 +155,8 @@ Model Model::with_output(OutputKind kind) const {
 
 Model Model::with_detector(Detector detector) const {
   const auto layouts = Detector::layouts();
-  if (std::find(layouts.begin(), layouts.end(), detector.layout) == layouts.end()) {
+  if (!detector.layout.empty() &&
+      std::find(layouts.begin(), layouts.end(), detector.layout) == layouts.end()) {
     fail(ErrorCode::InvalidArgument, "detector layout \"", detector.layout, "\" is not known; did ",
          "you mean ", nearest_names(detector.layout, layouts), "?");
   }

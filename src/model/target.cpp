@@ -121,12 +121,10 @@ std::vector<Target> Target::parse(std::string_view text) {
   }
   if (starts("box:")) return {parse_box(text, word.substr(4))};
   if (starts("cosine:")) {
-    const std::string file = trimmed(word.substr(7));
     fail(ErrorCode::InvalidArgument, "target \"", text,
-         "\": a similarity is explained by `limn explain-pair MODEL PICTURE --reference ",
-         file.empty() ? "FILE.npy" : file,
-         "`, where the file is an *-embedding.npy of that "
-         "command");
+         "\": only `limn explain`, `compare` and `overlap` take cosine:FILE.npy, where the file is "
+         "an ",
+         "*-embedding.npy of `limn explain-pair`; in C++ `cosine_model` makes the cosine a class");
   }
   if (starts("margin:")) {
     const std::string pair = word.substr(7);

@@ -43,10 +43,11 @@ Json certificate(const RunRecord& run, const ResultRecord& result) {
   const auto row = [&](const std::string& name, const std::string& words) {
     if (!words.empty()) rows.push_back({name, words});
   };
-  const std::string what = run.score_kind == "logit"  ? "logit (the class score before "
-                                                        "softmax or sigmoid)"
-                           : run.score_kind == "prob" ? "probability"
-                                                      : "logarithm of the probability";
+  const std::string what = run.score_kind == "cosine"  ? "cosine of the embeddings"
+                           : run.score_kind == "logit" ? "logit (the class score before "
+                                                         "softmax or sigmoid)"
+                           : run.score_kind == "prob"  ? "probability"
+                                                       : "logarithm of the probability";
   row("Explained", result.target + ", its " + what);
   row("Score", fmt::format("{:.6g}", result.score));
   std::string predicted;

@@ -132,6 +132,49 @@ TEST_F(ExplainPairTest, FirstOrderAgainstAPictureOrAStoredEmbedding) {
               manifest()["pair"]["similarity"].get<double>(), 1e-9);
 }
 
+TEST_F(ExplainPairTest, AnyMethodExplainsTheLikenessToAStoredEmbedding) {
+  const std::string stored = folder_ / "stored";
+  ASSERT_EQ(
+      pair({picture(), other()}, {"--first-order", "--layer", "f", "--pool", "1"}, stored).code, 0);
+  const std::string dog = "cosine:" + stored + "/dog-embedding.npy";
+  const std::string own = "cosine:" + stored + "/cat-embedding.npy";
+  const auto result =
+      explain(picture(), {"-t", dog, "-t", own, "--cosine-layer", "f", "-m",
+                          "lrp(composite=epsilon-plus)", "-m", "grad-cam", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json json = manifest(), &lrp = json["results"][0];
+  EXPECT_EQ(json["score"], "cosine");
+  EXPECT_EQ(lrp["target"], dog);
+  EXPECT_TRUE(lrp["prediction"].empty()) << "a cut model predicts nothing";
+  EXPECT_NE(lrp["notes"].dump().find(file_sha256(stored + "/dog-embedding.npy")),
+            std::string::npos);
+  const Json one = Json::parse(read_text(stored + "/manifest.json"))["pair"];
+  EXPECT_NEAR(lrp["score"].get<double>(), one["similarity"].get<double>(), 1e-5);
+  EXPECT_NEAR(lrp["map"]["sum"].get<double>(), one["sum"].get<double>(), 1e-5);
+  EXPECT_NEAR(json["results"][1]["score"].get<double>(), 1, 1e-6) << "a picture is like itself";
+  EXPECT_EQ(limn({"compare", model(), picture(), "-t", dog, "--cosine-layer", "f", "-o",
+                  folder_ / "grid.png"})
+                .code,
+            0);
+}
+
+TEST_F(ExplainPairTest, CosineTargetsAreRefusedWithWords) {
+  write_npy(folder_ / "f.npy", at::ones({6}, at::kDouble));
+  const std::string f = "cosine:" + std::string(folder_ / "f.npy");
+  const auto refused = [&](const std::vector<std::string>& more, int code, const char* words) {
+    expect_refused(explain(picture(), more), code, words);
+  };
+  refused({"-t", f, "-t", "top1"}, 2, "once for each kind");
+  refused({"-t", f, "--cosine-layer", "f", "--score", "prob"}, 2, "the cosine itself");
+  refused({"--cosine-layer", "f"}, 2, "cosine:FILE.npy");
+  refused({"-t", f}, 2, "the reference has 6 components");
+  refused({"-t", f, "--cosine-layer", "g"}, 3, "nearest");
+  refused({"-t", "cosine:nowhere.npy"}, 3, "nowhere.npy");
+  refused({"-t", "cosine:"}, 2, "cosine:FILE.npy");
+  const auto spray = limn({"spray", model(), picture(), "-t", f, "-o", out()});
+  expect_refused(spray, 2, "only `limn explain`");
+}
+
 TEST_F(ExplainPairTest, RefusesWithWordsAndLeavesNothing) {
   expect_refused(pair({picture()}), 2, "two inputs");
   expect_refused(pair({picture(), picture() + "x"}), 3, "there is no file");

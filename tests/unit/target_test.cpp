@@ -34,7 +34,7 @@ TEST(Target, ParsesItsLanguage) {
     EXPECT_THROW(Target::parse(bad), Error) << bad;
   }
   testing::expect_refused([] { Target::parse("cosine:ref.npy"); }, ErrorCode::InvalidArgument,
-                          "explain-pair MODEL PICTURE --reference ref.npy");
+                          "only `limn explain`, `compare` and `overlap` take cosine:FILE.npy");
 }
 
 TEST(Target, FindsLabelsByWholeOrPart) {
