@@ -302,7 +302,7 @@ TEST(Spray, ExplainsWhatItCannotUse) {
 TEST(SprayMetric, KeepsMapsAndAnalyzesClasses) {
   const auto metric = make_metric("spray(side=8, neighbors=5)");
   const SprayOptions options{.side = 8, .neighbors = 5};
-  const Model model(Graph(testing::small_model()));
+  const Model model{Graph(testing::small_model())};
   const Tensor maps = two_kinds(30).to(at::kFloat), x = at::zeros({1, 3, 24, 24});
   const Tensor picture = at::zeros({24, 24, 3}, at::kByte);
   const Explanation explanation;

@@ -280,7 +280,7 @@ TEST_F(Cams, SmoothGradCamPlusPlusAveragesPowers) {
 
 /// Score-CAM in bfloat16 keeps its map; methods that need differences of scores stay exact.
 TEST_F(Cams, BFloat16IsForScoresAlone) {
-  const Model model(Graph(testing::small_model()));
+  const Model model{Graph(testing::small_model())};
   const auto target = Target::of_class(kTarget);
   ExplainOptions fast;
   fast.bfloat16 = true;

@@ -113,6 +113,16 @@ TEST(CosineModel, EveryMethodAnswersInNumbersOrWords) {
   EXPECT_GT(answered, 30);
 }
 
+TEST(CosineModel, OfADetectorIsNoDetector) {
+  const Model detector = small().with_detector({.layout = "yolox"});
+  const Tensor x = picture(1);
+  const Tensor reference = embed(detector, picture(2), compared("f"));
+  const Model made = cosine_model(detector, x, {{"reference", reference}}, compared("f")).model;
+  EXPECT_FALSE(made.is_detector());
+  EXPECT_NEAR(made.run(x)[made.logits()].item<double>(),
+              plain_cosine(embed(detector, x, compared("f")), reference), 1e-12);
+}
+
 TEST(CosineModel, RefusesWhatHasNoCosine) {
   const Model model = small();
   const Tensor x = picture(1);

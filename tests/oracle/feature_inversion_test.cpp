@@ -147,7 +147,7 @@ TEST(Invert, PlainIsMomentumOnTheInput) {
 }
 
 TEST(Invert, ErrorsFallAndOneSeedGivesOnePicture) {
-  const Model model(Graph(testing::small_model()));
+  const Model model{Graph(testing::small_model())};
   at::manual_seed(8);
   const Tensor x = at::rand({1, 3, 24, 24});
   for (const char* layer : {"r1", "c2", "f", ""}) {
@@ -173,7 +173,7 @@ TEST(Invert, RefusesWithWords) {
       EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
     }
   };
-  const Model model(Graph(testing::small_model()));
+  const Model model{Graph(testing::small_model())};
   const Tensor x = at::rand({1, 3, 24, 24});
   refused(model, x, "r9", ErrorCode::NotFound, "r1");
   refused(model, x, "w1", ErrorCode::Unsupported, "does not depend on the input");
