@@ -78,7 +78,8 @@ TEST_F(AuditCommand, TakesPicturesAndSaysWhatIsMissing) {
   EXPECT_NE(unwrapped(result.out).find("cheating was not looked for"), std::string::npos)
       << result.out;
   EXPECT_EQ(finding(data(), "agreement")["answer"], "not measured");
-  for (const auto& one : data()["findings"]) {
+  const Json written = data();
+  for (const auto& one : written["findings"]) {
     for (const auto& [name, value] : one["numbers"].items()) {
       EXPECT_TRUE(value.is_number()) << "NaN is null: " << name;
     }
