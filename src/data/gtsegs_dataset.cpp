@@ -3,12 +3,11 @@
 // 2014; read as the evaluators of Chefer et al. read it (hila-chefer/Transformer-Explainability,
 // data/Imagenet.py). MATLAB v7.3 is HDF5 with the axes reversed: /value/img[i] refers to
 // uint8 [3, W, H], /value/gt[i] to one more reference, to [W, H].
-#include <hdf5.h>
-
 #include <mutex>
 
 #include "data/dataset_base.h"
 #include "data/dataset_files.h"
+#include "data/hdf5_values.h"
 
 namespace limn {
 namespace {
@@ -52,23 +51,7 @@ class Session {
   void* data_ = nullptr;
 };
 
-/// An open thing of HDF5.
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*close)(hid_t), const std::string& what) : id_(id), close_(close) {
-    if (id < 0) fail(ErrorCode::BadInput, what, " cannot be opened; is the file damaged?");
-  }
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&&) = delete;
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
+using Handle = Hdf5Handle;
 
 Handle open_file(const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) {
@@ -80,18 +63,9 @@ Handle open_file(const std::string& path) {
   return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, "\"" + path + "\""};
 }
 
-std::vector<hsize_t> shape_of(hid_t data, const std::string& what) {
-  const Handle space(H5Dget_space(data), H5Sclose, what);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 1 || rank > 4) fail(ErrorCode::BadInput, what, " has ", rank, " axes");
-  std::vector<hsize_t> shape(static_cast<std::size_t>(rank));
-  H5Sget_simple_extent_dims(space, shape.data(), nullptr);
-  return shape;
-}
-
 std::vector<hobj_ref_t> references(hid_t data, const std::string& what) {
   hsize_t count = 1;
-  for (const hsize_t side : shape_of(data, what)) {
+  for (const hsize_t side : hdf5_shape(data, what)) {
     if (side == 0) return {};
     if (side > 10'000'000 / count) fail(ErrorCode::BadInput, what, " has too many elements");
     count *= side;
@@ -101,9 +75,7 @@ std::vector<hobj_ref_t> references(hid_t data, const std::string& what) {
     fail(ErrorCode::BadInput, what, " holds no references to objects");
   }
   std::vector<hobj_ref_t> out(count);
-  if (count > 0 && H5Dread(data, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0) {
-    fail(ErrorCode::BadInput, what, " cannot be read; is the file damaged?");
-  }
+  read_hdf5(data, H5T_STD_REF_OBJ, out.data(), what);
   return out;
 }
 
@@ -118,7 +90,7 @@ Handle follow(hid_t file, hobj_ref_t reference, const std::string& what) {
 /// Reads [axes..., W, H]; `type` is HDF5's name of the tensor's element type.
 Tensor read_plane(hid_t data, std::size_t rank, hid_t type, at::ScalarType element,
                   const std::string& what) {
-  const std::vector<hsize_t> shape = shape_of(data, what);
+  const std::vector<hsize_t> shape = hdf5_shape(data, what);
   if (shape.size() != rank || (rank == 3 && shape[0] != 3)) {
     fail(ErrorCode::BadInput, what, " has other axes than ", rank == 3 ? "[3, W, H]" : "[W, H]");
   }
@@ -127,22 +99,13 @@ Tensor read_plane(hid_t data, std::size_t rank, hid_t type, at::ScalarType eleme
     fail(ErrorCode::BadInput, what, " is ", width, " x ", height, " pixels; legal: 1 to ",
          kMaxPixels);
   }
-  // HDF5 1.10 reads past the end of what a damaged file stores in less space than it promises.
   const Handle stored(H5Dget_type(data), H5Tclose, what);
   const H5T_class_t kind = H5Tget_class(stored);
   if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || H5Tget_size(stored) > 8) {
     fail(ErrorCode::BadInput, what, " holds no numbers of at most 8 bytes");
   }
-  const Handle list(H5Dget_create_plist(data), H5Pclose, what);
-  const hsize_t promised = (rank == 3 ? 3 : 1) * width * height * H5Tget_size(stored);
-  if (H5Pget_layout(list) != H5D_CHUNKED && H5Dget_storage_size(data) < promised) {
-    fail(ErrorCode::BadInput, what, " stores ", H5Dget_storage_size(data), " bytes of ", promised,
-         "; is the file damaged?");
-  }
   Tensor out = at::empty(std::vector<std::int64_t>(shape.begin(), shape.end()), element);
-  if (H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data_ptr()) < 0) {
-    fail(ErrorCode::BadInput, what, " cannot be read; is the file damaged?");
-  }
+  read_hdf5(data, type, out.data_ptr(), what);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // The data set `gtsegs`: a small file of its layout, written with the HDF5 library as MATLAB v7.3
 // does: axes reversed, cells as references.
 #include <hdf5.h>
+#include <zlib.h>
 
 #include "support/dataset_folder.h"
 
@@ -19,21 +20,34 @@ class MatFile {
   }
   ~MatFile() { H5Fclose(file_); }
 
-  /// A contiguous uint8 tensor as a data set of this shape, compressed as MATLAB does.
-  hobj_ref_t bytes(const Tensor& tensor) {
+  /// How numbers are stored; by default as MATLAB does, in one chunk here.
+  struct Storage {
+    hid_t type = H5T_NATIVE_UCHAR;
+    std::vector<hsize_t> chunk = {};
+    bool shuffled = false, summed = false;
+    std::string compressed = {};  ///< what the first chunk holds in place of its values
+  };
+  /// A uint8 tensor as a data set of its shape.
+  hobj_ref_t bytes(const Tensor& tensor, const Storage& storage) {
     std::vector<hsize_t> shape(tensor.sizes().begin(), tensor.sizes().end());
+    const std::vector<hsize_t>& chunk = storage.chunk.empty() ? shape : storage.chunk;
     const hid_t how = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_chunk(how, static_cast<int>(shape.size()), shape.data());
+    H5Pset_chunk(how, static_cast<int>(chunk.size()), chunk.data());
+    if (storage.shuffled) H5Pset_shuffle(how);
     H5Pset_deflate(how, 3);
+    if (storage.summed) H5Pset_fletcher32(how);
     const Tensor data = tensor.to(at::kByte).contiguous();
     const std::string name = next_name();
-    write(name, shape, H5T_NATIVE_UCHAR, data.data_ptr(), how);
+    write(name, shape, storage, data.data_ptr(), how);
     H5Pclose(how);
     return reference(name);
   }
+  hobj_ref_t bytes(const Tensor& tensor) { return bytes(tensor, Storage()); }
   hobj_ref_t references(const std::vector<hobj_ref_t>& list, std::string name = "") {
     if (name.empty()) name = next_name();
-    write(name, {list.size(), 1}, H5T_STD_REF_OBJ, list.data(), H5P_DEFAULT);
+    Storage references;
+    references.type = H5T_STD_REF_OBJ;
+    write(name, {list.size(), 1}, references, list.data(), H5P_DEFAULT);
     return reference(name);
   }
 
@@ -44,11 +58,18 @@ class MatFile {
     H5Rcreate(&out, file_, name.c_str(), H5R_OBJECT, -1);
     return out;
   }
-  void write(const std::string& name, const std::vector<hsize_t>& shape, hid_t type,
+  void write(const std::string& name, const std::vector<hsize_t>& shape, const Storage& storage,
              const void* data, hid_t how) {
     const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
-    const hid_t set = H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, how, H5P_DEFAULT);
-    H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+    const hid_t set =
+        H5Dcreate2(file_, name.c_str(), storage.type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    const hid_t given = storage.type == H5T_STD_REF_OBJ ? H5T_STD_REF_OBJ : H5T_NATIVE_UCHAR;
+    H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+    if (!storage.compressed.empty()) {
+      const std::vector<hsize_t> first(shape.size(), 0);
+      H5Dwrite_chunk(set, H5P_DEFAULT, 0, first.data(), storage.compressed.size(),
+                     storage.compressed.data());
+    }
     H5Dclose(set);
     H5Sclose(space);
   }
@@ -59,14 +80,15 @@ class MatFile {
 class GtsegsDataset : public ::testing::Test {
  protected:
   /// Two pictures of 7 x 5 and 4 x 6 pixels; the second's mask as given.
-  void write(const Tensor& second_mask) {
+  void write(const Tensor& second_mask, const MatFile::Storage& of_pictures = {},
+             const MatFile::Storage& of_masks = {}) {
     MatFile file(path());
     std::vector<hobj_ref_t> pictures, masks;
     for (const auto& picture : pictures_) {
-      pictures.push_back(file.bytes(picture.permute({2, 1, 0})));
+      pictures.push_back(file.bytes(picture.permute({2, 1, 0}), of_pictures));
     }
     for (const Tensor& mask : {mask_, second_mask}) {
-      masks.push_back(file.references({file.bytes(mask.t())}));
+      masks.push_back(file.references({file.bytes(mask.t(), of_masks)}));
     }
     file.references(pictures, "/value/img");
     file.references(masks, "/value/gt");
@@ -97,6 +119,43 @@ TEST_F(GtsegsDataset, PicturesAndMasksComeBack) {
   EXPECT_TRUE(data->read(1).picture.pixels.equal(pictures_[1]));
   EXPECT_TRUE(data->read(1).truth(0).mask().equal(second == 1));
   LIMN_EXPECT_ERROR("no item 2", data->read(2));
+}
+
+TEST_F(GtsegsDataset, ChunksOfAnySizeAndNumbersOfAnyTypeComeBack) {
+  MatFile::Storage pieces, doubles;
+  pieces.chunk = {2, 3, 2};
+  doubles.chunk = {3, 2};
+  doubles.shuffled = true;
+  doubles.type = H5T_IEEE_F64BE;
+  const Tensor second = at::ones({6, 4}, at::kByte);
+  write(second, pieces, doubles);
+  const auto data = open();
+  for (int i = 0; i < 2; ++i) {
+    const DatasetItem item = data->read(i);
+    EXPECT_TRUE(item.picture.pixels.equal(pictures_[static_cast<std::size_t>(i)]));
+    EXPECT_TRUE(item.truth(0).mask().equal((i == 0 ? mask_ : second) == 1));
+  }
+}
+
+/// HDF5 itself reads past the end of a chunk that decompresses to less than a chunk.
+TEST_F(GtsegsDataset, ChunksThatAreNotWhatTheyPromiseAreRefused) {
+  const std::string few = "four";
+  MatFile::Storage storage;
+  storage.compressed.resize(100);
+  uLongf length = storage.compressed.size();
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(storage.compressed.data()), &length,
+                     reinterpret_cast<const Bytef*>(few.data()), few.size()),
+            Z_OK);
+  storage.compressed.resize(length);
+  write(at::ones({6, 4}, at::kByte), storage);
+  LIMN_EXPECT_ERROR("picture 0 has a chunk that cannot be decompressed", open()->read(0));
+  storage.compressed = "no zlib";
+  write(at::ones({6, 4}, at::kByte), storage);
+  LIMN_EXPECT_ERROR("picture 0 has a chunk that cannot be decompressed", open()->read(0));
+  MatFile::Storage summed;
+  summed.summed = true;
+  write(at::ones({6, 4}, at::kByte), summed);
+  LIMN_EXPECT_ERROR("packed by HDF5's filter 3", open()->read(0));
 }
 
 TEST_F(GtsegsDataset, MasksOfAnotherSizeOrWithoutPixelsAreReported) {
