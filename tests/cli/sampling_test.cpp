@@ -65,7 +65,7 @@ TEST_F(Sampling, ABudgetStopsOnTime) {
   EXPECT_NE(one["notes"][0].get<std::string>().find("stopped after"), std::string::npos);
   for (const std::string method : {"extremal-perturbation", "meaningful-perturbation"}) {
     ASSERT_EQ(
-        explain(picture(), {"-m", method + "(max-iter=1000000)", "--budget", "1s", "--force"}).code,
+        explain(picture(), {"-m", method + "(max-iter=1000000)", "--budget", "4s", "--force"}).code,
         0);
     EXPECT_TRUE(manifest()["results"][0]["partial"].get<bool>()) << method;
   }
