@@ -76,11 +76,7 @@ CosineModel cosine_model(const Model& model, const Tensor& x,
       directions(similarity, references, input.dimension()).to(cut.device(), cut.dtype()));
   Chain chain(draft, similarity.layer);
   if (kind == "positive") chain.add("Relu");
-  if (kind == "mean") {
-    const bool spatial = input.shape().size() == 4;
-    chain.add("ReduceMean")
-        .set("axes", spatial ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{1});
-  }
+  if (kind == "mean") chain.add("ReduceMean").set("axes", place_axes(input.value()));
   chain.add("Flatten");
   chain.add("LpNormalization").set("axis", std::int64_t{1});
   chain.add("MatMul", weights);

@@ -12,17 +12,16 @@
 namespace limn {
 namespace {
 
-/// Axes that `mean` averages over.
-std::vector<std::int64_t> place_axes(const Tensor& value) {
-  return value.dim() == 4 ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{1};
-}
-
 /// What of the value is compared.
 Tensor seen(const std::string& kind, const Tensor& value) {
   return kind == "positive" ? value.clamp_min(0) : value;
 }
 
 }  // namespace
+
+std::vector<std::int64_t> place_axes(const Tensor& value) {
+  return value.dim() == 4 ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{1};
+}
 
 Embedding::Embedding(const std::string& kind, const Tensor& value, const std::string& name)
     : kind_(kind) {

@@ -2,11 +2,15 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "limn/model.h"
 #include "limn/tensor.h"
 
 namespace limn {
+
+/// Axes of a value that the embedding `mean` averages over.
+std::vector<std::int64_t> place_axes(const Tensor& value);
 
 /// D numbers made of a value [1, ...]: its elements, their positive parts, or means over places.
 class Embedding {

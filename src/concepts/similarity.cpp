@@ -242,8 +242,8 @@ Tensor checked_reference(const SimilarityModel& similarity, const Tensor& refere
   if (numbers.numel() != count) {
     fail(ErrorCode::InvalidArgument, "the reference has ", numbers.numel(),
          " components, the embedding at layer \"", similarity.layer, "\" has ", count,
-         ": it was made at another layer, or with other --projections or another --embedding; make "
-         "it again with the same, or name the layer it was made at");
+         ": it was made at another --layer, --projections or --embedding; make it again with the "
+         "same, or give those it was made with (`limn explain`: --cosine-layer)");
   }
   return numbers;
 }

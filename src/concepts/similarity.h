@@ -29,11 +29,11 @@ class SimilarityInput {
   SimilarityInput(const SimilarityModel& similarity, const Tensor& x, const std::string& which);
 
   const Embedding& embedding() const { return embedding_; }
+  const Tensor& value() const { return tape_[layer_]; }  ///< that is compared
   /// [K] float64: all components, projected where asked.
   const Tensor& components() const { return components_; }
   /// The dimension D before projection.
   std::int64_t dimension() const { return vector_.numel(); }
-  at::IntArrayRef shape() const { return value().sizes(); }  ///< of the value compared
   /// [D] bool: Embedding::present.
   Tensor present() const { return embedding_.present(value()); }
   std::vector<std::int64_t> grid() const;  ///< {rows, columns}
@@ -44,7 +44,6 @@ class SimilarityInput {
   const std::vector<std::string>& fallbacks() const { return fallbacks_; }
 
  private:
-  const Tensor& value() const { return tape_[layer_]; }
   std::int64_t bundle() const;
 
   const SimilarityModel& similarity_;

@@ -38,8 +38,7 @@ Bytes inflated(const Bytes& stored, std::size_t bytes, const std::string& what) 
   uLongf length = bytes;
   if (uncompress(out.data(), &length, stored.data(), stored.size()) != Z_OK || length != bytes) {
     fail(ErrorCode::BadInput, what,
-         " has a chunk that cannot be decompressed; is the file "
-         "damaged?");
+         " has a chunk that cannot be decompressed; is the file damaged?");
   }
   return out;
 }

@@ -123,8 +123,8 @@ std::vector<Target> Target::parse(std::string_view text) {
   if (starts("cosine:")) {
     fail(ErrorCode::InvalidArgument, "target \"", text,
          "\": only `limn explain`, `compare` and `overlap` take cosine:FILE.npy, where the file is "
-         "an ",
-         "*-embedding.npy of `limn explain-pair`; in C++ `cosine_model` makes the cosine a class");
+         "an *-embedding.npy of `limn explain-pair`; in C++ `cosine_model` makes the cosine a "
+         "class");
   }
   if (starts("margin:")) {
     const std::string pair = word.substr(7);

@@ -370,7 +370,7 @@ TEST(Bilrp, RefusesWithWords) {
   testing::expect_refused([&] { explain_pair(model, large, large, options); }, code,
                           "more than 2 GiB");
   testing::expect_refused([&] { explain_similarity(model, picture(1), at::ones({4}), options); },
-                          code, "made at another layer");
+                          code, "made at another --layer");
   options.similarity = "cosine";
   testing::expect_refused([&] { explain_similarity(model, picture(1), at::zeros({6}), options); },
                           ErrorCode::Numerical, "has no cosine");
