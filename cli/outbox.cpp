@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <set>
 
@@ -17,9 +19,24 @@ namespace {
 namespace fs = std::filesystem;
 
 std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+/// In milliseconds(); before every clock at first.
+std::atomic<std::int64_t> last_signal{-1'000'000};
+static_assert(std::atomic<bool>::is_always_lock_free &&
+              std::atomic<std::int64_t>::is_always_lock_free);
+
+/// May be called in a signal handler, as std::chrono's clocks may not.
+std::int64_t milliseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
 
 void on_signal(int number) {
+  // One that follows at once is the same one: timeout(1) signals the process and then its group.
+  constexpr std::int64_t kEcho = 300;
+  const std::int64_t now = milliseconds();
+  std::int64_t last = last_signal;
+  if (now - last < kEcho || !last_signal.compare_exchange_strong(last, now)) return;
   // A second one ends the program at once.
   if (interrupted.exchange(true)) {
     std::signal(number, SIG_DFL);
