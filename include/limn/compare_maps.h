@@ -25,4 +25,18 @@ MapComparison compare_maps(const Tensor& first, const Tensor& second);
 /// has no positive part). Throws as compare_maps.
 double positive_overlap(const Tensor& first, const Tensor& second);
 
+namespace batched {
+
+/// Each map of [N, h, w] with the one of the same row, on the device of `first`: tensors [N].
+struct MapComparison {
+  Tensor cosine, rank_correlation, largest_difference, relative_difference, ssim;  ///< float64
+  Tensor place;  ///< int64: index of the largest difference in the flattened map
+};
+MapComparison compare_maps(const Tensor& first, const Tensor& second);
+
+/// float64 [N].
+Tensor positive_overlap(const Tensor& first, const Tensor& second);
+
+}  // namespace batched
+
 }  // namespace limn

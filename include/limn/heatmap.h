@@ -18,8 +18,8 @@ struct Geometry {
 
 /// [N, h, w] maps resized bilinearly (half-pixel centers) to [N, height, width].
 Tensor resize_maps(const Tensor& maps, std::int64_t height, std::int64_t width);
-/// [h, w] map at any resolution over the input -> [original_height, original_width]; places the
-/// input never covered (cropped away) are 0.
+/// [h, w] map, or [N, h, w] maps, at any resolution over the input -> [original_height,
+/// original_width] each, on their device; places the input never covered (cropped away) are 0.
 Tensor to_original(const Tensor& map, const Geometry& geometry);
 
 }  // namespace limn

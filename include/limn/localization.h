@@ -2,6 +2,10 @@
 // outside to inside, and segmentation. Maps are [h, w] of any real type; masks are bool or uint8 of
 // the same size. All functions throw BadInput where sizes differ or something is empty of pixels,
 // and Numerical where a map holds NaN or infinity.
+//
+// Each function has a form for many maps in the namespace `batched`: maps [N, h, w] on any device,
+// masks [N, h, w], or one [h, w] for all of them; the results are tensors [N] on the maps' device,
+// each as the function for one map gives it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -97,5 +101,46 @@ struct SegmentationCounts {
 /// Pixels of `ignored` (undefined: none) count nowhere.
 SegmentationCounts count_segmentation(const Tensor& predicted, const Tensor& mask,
                                       const Tensor& ignored = {});
+
+namespace batched {
+
+/// N places.
+struct MapPoints {
+  Tensor x, y;      ///< float64 [N]
+  Tensor constant;  ///< bool [N]: all values of the map are equal, so that it points nowhere
+};
+MapPoints largest_point(const Tensor& maps);
+/// bool [N].
+Tensor point_hits(const Tensor& masks, const MapPoints& points, double tolerance = 15);
+Tensor map_hits(const Tensor& maps, const Tensor& masks, double tolerance = 15);
+
+/// float64 [N].
+Tensor energy_inside(const Tensor& maps, const Tensor& masks, MapPart part = MapPart::Positive);
+
+struct SignedOverlap {
+  Tensor positive, negative;  ///< float64 [N]; NaN where both sets are empty
+};
+SignedOverlap signed_overlap(const Tensor& maps, const Tensor& masks, const Tensor& ignored = {});
+
+struct OutsideInside {
+  Tensor outside, inside;  ///< float64 [N]; NaN where there is no such pixel
+  Tensor share() const;    ///< float64 [N]
+};
+OutsideInside outside_inside(const Tensor& maps, const Tensor& masks, const Tensor& ignored = {});
+
+/// float64 [N].
+Tensor otsu_threshold(const Tensor& maps);
+Tensor map_threshold(const Tensor& maps, const std::string& rule);
+/// bool [N, h, w].
+Tensor segment_map(const Tensor& maps, const std::string& rule);
+
+/// int64 [N] each.
+struct SegmentationCounts {
+  Tensor true_foreground, false_foreground, true_background, false_background;
+};
+SegmentationCounts count_segmentation(const Tensor& predicted, const Tensor& masks,
+                                      const Tensor& ignored = {});
+
+}  // namespace batched
 
 }  // namespace limn

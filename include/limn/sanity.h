@@ -52,6 +52,10 @@ struct MapSimilarity {
 /// Two maps [h, w]. An undefined `other` counts as one that is not finite. Throws BadInput where
 /// the shapes differ, Numerical where `original` is not finite.
 MapSimilarity map_similarity(const Tensor& original, const Tensor& other);
+namespace batched {
+/// Each map of [N, h, w] with the one of the same row: all passes on the device of `originals`.
+std::vector<MapSimilarity> map_similarity(const Tensor& originals, const Tensor& others);
+}  // namespace batched
 
 struct SanityOptions {
   RandomizeOptions randomize = {};

@@ -4,8 +4,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 
+#include "evaluation/bench_sample.h"
 #include "evaluation/cases.h"
 #include "evaluation/examples.h"
 #include "evaluation/plan.h"
@@ -16,43 +18,6 @@
 
 namespace limn {
 namespace {
-
-/// A picture ready to explain.
-struct Sample {
-  DatasetItem item;
-  PreparedInput prepared;
-  std::vector<BenchCase> cases;
-  std::vector<Truth> truths;  ///< per case
-  PictureLine line;
-  std::size_t place = 0;     ///< of its data set in the plan
-  bool is_finished = false;  ///< by an earlier run; here for the others of its group
-
-  std::vector<std::int64_t> targets() const {
-    std::vector<std::int64_t> out;
-    for (const auto& one : cases) out.push_back(one.target);
-    return out;
-  }
-  bool shares_passes_with(const Sample& other) const {
-    return prepared.x.sizes() == other.prepared.x.sizes() && targets() == other.targets();
-  }
-};
-
-/// One sample's part of an explanation of `count` samples.
-Explanation part_of(const Model& model, const Explanation& all, std::int64_t i,
-                    std::int64_t count) {
-  if (count == 1) return all;
-  Explanation out = all;
-  const auto cut = [&](Tensor& values) {
-    if (values.defined() && values.dim() > 0 && values.size(0) == count) {
-      values = values.narrow(0, i, 1);
-    }
-  };
-  for (Tensor* values : {&out.relevance, &out.score, &out.probability, &out.gap}) cut(*values);
-  for (auto& [name, values] : out.inner) cut(values);
-  out.classes = {all.classes.at(static_cast<std::size_t>(i))};
-  out.target = concat("class:", out.classes[0], " (", class_label(model, out.classes[0]), ")");
-  return out;
-}
 
 class Runner {
  public:
@@ -127,7 +92,7 @@ class Runner {
     }
     found_finished_ += finished;
     if (finished == end - first) return;
-    std::vector<Sample> samples;
+    std::vector<BenchSample> samples;
     for (const auto& line : lines) {
       if (bad.contains(line.image)) continue;
       if (auto sample = read_sample(model, data, place, line)) {
@@ -138,12 +103,12 @@ class Runner {
   }
 
   /// Samples of one shape and the same classes share passes.
-  void run_samples(const PlannedModel& model, std::vector<Sample>& samples) {
+  void run_samples(const PlannedModel& model, std::vector<BenchSample>& samples) {
     std::vector<bool> taken(samples.size(), false);
     group_done_ = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       if (taken[i]) continue;
-      std::vector<Sample*> bundle = {&samples[i]};
+      std::vector<BenchSample*> bundle = {&samples[i]};
       for (std::size_t k = i + 1; k < samples.size() && model.model.fixed_batch() != 1; ++k) {
         if (taken[k] || !samples[k].shares_passes_with(samples[i])) continue;
         taken[k] = true;
@@ -160,9 +125,9 @@ class Runner {
     }
   }
 
-  std::optional<Sample> read_sample(const PlannedModel& model, const PlannedData& data,
-                                    std::size_t place, const PictureLine& line) {
-    Sample sample;
+  std::optional<BenchSample> read_sample(const PlannedModel& model, const PlannedData& data,
+                                         std::size_t place, const PictureLine& line) {
+    BenchSample sample;
     sample.line = line;
     sample.place = place;
     sample.is_finished = folder_.is_finished(line);
@@ -193,7 +158,7 @@ class Runner {
 
   /// The classes that some metric wants, and the truth about each.
   void choose(const PlannedModel& model, const PlannedData& data, std::size_t place,
-              Sample& sample) {
+              BenchSample& sample) {
     const Model& runner = model.model;
     const Tape tape = runner.run(sample.prepared.x, std::vector<ValueId>{runner.logits()});
     sample.cases = choose_cases(runner, *data.data, model.label_of[place], sample.item,
@@ -209,7 +174,7 @@ class Runner {
     sample.line.cases = static_cast<std::int64_t>(sample.cases.size());
   }
 
-  void run_bundle(const PlannedModel& model, const std::vector<Sample*>& bundle) {
+  void run_bundle(const PlannedModel& model, const std::vector<BenchSample*>& bundle) {
     const auto methods = static_cast<double>(plan_.methods.size());
     for (std::size_t m = 0; m < plan_.methods.size(); ++m) {
       const auto report_method = [&](double share) {
@@ -220,7 +185,7 @@ class Runner {
       if (has_work(bundle, plan_.methods[m])) run_method(model, bundle, m, report_method);
       folder_.flush_if_due();
     }
-    for (const Sample* sample : bundle) {
+    for (const BenchSample* sample : bundle) {
       if (sample->is_finished) continue;
       Json example;
       if (is_example(*sample)) {
@@ -230,11 +195,11 @@ class Runner {
     }
   }
 
-  bool is_example(const Sample& sample) const {
+  bool is_example(const BenchSample& sample) const {
     return sample.line.index < options_.examples && !sample.cases.empty();
   }
 
-  ResultLine line_of(const Sample& sample, const BenchCase& one, const PlannedMethod& method,
+  ResultLine line_of(const BenchSample& sample, const BenchCase& one, const PlannedMethod& method,
                      const PlannedMetric& metric) const {
     ResultLine line;
     line.model = sample.line.model;
@@ -250,14 +215,14 @@ class Runner {
     return line;
   }
 
-  bool is_missing(const Sample& sample, const BenchCase& one, const PlannedMethod& method,
+  bool is_missing(const BenchSample& sample, const BenchCase& one, const PlannedMethod& method,
                   const PlannedMetric& metric) const {
     return !sample.is_finished && metric.wants(sample.place, sample.line.index, one) &&
            !folder_.has(line_of(sample, one, method, metric));
   }
 
-  bool has_work(const std::vector<Sample*>& bundle, const PlannedMethod& method) const {
-    for (const Sample* sample : bundle) {
+  bool has_work(const std::vector<BenchSample*>& bundle, const PlannedMethod& method) const {
+    for (const BenchSample* sample : bundle) {
       for (const auto& one : sample->cases) {
         for (const auto& metric : plan_.metrics) {
           if (is_missing(*sample, one, method, metric)) return true;
@@ -273,11 +238,11 @@ class Runner {
     return options_.skip_bad || error.code() == ErrorCode::Unsupported;
   }
 
-  void run_method(const PlannedModel& model, const std::vector<Sample*>& bundle, std::size_t number,
-                  const std::function<void(double)>& progress) {
+  void run_method(const PlannedModel& model, const std::vector<BenchSample*>& bundle,
+                  std::size_t number, const std::function<void(double)>& progress) {
     const PlannedMethod& method = plan_.methods[number];
     Tensors rows;
-    for (const Sample* sample : bundle) rows.push_back(sample->prepared.x);
+    for (const BenchSample* sample : bundle) rows.push_back(sample->prepared.x);
     std::vector<Target> targets;
     for (const auto& one : bundle[0]->cases) targets.push_back(Target::of_class(one.target));
     ExplainOptions options;
@@ -294,25 +259,33 @@ class Runner {
           [&] { return method.method->explain(model.model, at::cat(rows), targets, options); });
     } catch (const Error& error) {
       if (!is_skipped(error)) throw;
+      if (error.code() == ErrorCode::Numerical && bundle.size() > 1) {
+        // One picture that overflows must not take the others with it.
+        for (BenchSample* sample : bundle) run_method(model, {sample}, number, progress);
+        return;
+      }
       failure = "the method fails: " + error.message();
     }
     const auto count = static_cast<std::int64_t>(bundle.size());
     const double seconds =
         (clock_seconds() - start) / static_cast<double>(bundle.size() * targets.size());
+    std::deque<BenchMap> maps;
     for (std::int64_t i = 0; i < count; ++i) {
-      Sample& sample = *bundle[static_cast<std::size_t>(i)];
+      BenchSample& sample = *bundle[static_cast<std::size_t>(i)];
       sample.line.seconds[method.spec] = seconds;
       for (std::size_t c = 0; c < sample.cases.size(); ++c) {
         if (all.empty()) {
           skip(sample, sample.cases[c], method, failure);
         } else {
-          measure(model, sample, c, number, part_of(model.model, all[c], i, count), options);
+          maps.emplace_back(sample, c, model.model, all[c], i, count);
+          show_example(maps.back(), number);
         }
       }
     }
+    for (const auto& metric : plan_.metrics) measure(model, maps, method, metric, options);
   }
 
-  void skip(const Sample& sample, const BenchCase& one, const PlannedMethod& method,
+  void skip(const BenchSample& sample, const BenchCase& one, const PlannedMethod& method,
             const std::string& failure) {
     for (const auto& metric : plan_.metrics) {
       if (!is_missing(sample, one, method, metric)) continue;
@@ -322,41 +295,56 @@ class Runner {
     }
   }
 
-  void measure(const PlannedModel& model, const Sample& sample, std::size_t place,
-               std::size_t number, const Explanation& explanation, const ExplainOptions& options) {
-    const PlannedMethod& method = plan_.methods[number];
-    const BenchCase& one = sample.cases[place];
-    const Tensor own = explanation.map().to(at::kCPU, at::kFloat)[0].contiguous();
-    const Tensor& x = sample.prepared.x;
-    const Tensor map = resize_maps(own.unsqueeze(0), x.size(2), x.size(3))[0];
-    const Tensor original = to_original(own, sample.prepared.geometry);
-    const Tensor& picture = sample.item.picture.pixels;
-    if (place == 0 && is_example(sample)) {
-      write_example(options_.folder, sample.line, method, number, picture, original,
-                    explanation.is_signed);
+  void show_example(const BenchMap& map, std::size_t number) const {
+    const BenchSample& sample = map.sample();
+    if (!map.is_first() || !is_example(sample)) return;
+    write_example(options_.folder, sample.line, plan_.methods[number], number,
+                  sample.item.picture.pixels, map.original().cpu(), map.is_signed());
+  }
+
+  using Measurements = std::vector<Measurement>;
+
+  /// Empty where one of the cases fails, so that each has to be measured on its own.
+  Measurements measured(const PlannedMethod& method, const PlannedMetric& metric,
+                        const std::vector<MetricCase>& cases) const {
+    try {
+      return in_context([&] { return "the map of " + method.spec; },
+                        [&] { return metric.metric->measure_all(cases); });
+    } catch (const Error& error) {
+      if (!is_skipped(error)) throw;
+      if (cases.size() > 1) return {};
+      return {Measurement{.skipped = "the metric fails: " + error.message()}};
     }
-    const MetricCase given{.model = model.model,
-                           .x = x,
-                           .target = one.target,
-                           .explanation = explanation,
-                           .map = map,
-                           .original = original,
-                           .picture = picture,
-                           .truth = one.labelled ? &sample.truths[place] : nullptr,
-                           .method = method.method.get(),
-                           .options = options};
-    for (const auto& metric : plan_.metrics) {
-      if (!is_missing(sample, one, method, metric)) continue;
-      ResultLine line = line_of(sample, one, method, metric);
+  }
+
+  /// Measures what is missing. A metric that takes batches sees every map that it wants, so that
+  /// the numbers of a run that goes on do not depend on where it stopped.
+  void measure(const PlannedModel& model, const std::deque<BenchMap>& maps,
+               const PlannedMethod& method, const PlannedMetric& metric,
+               const ExplainOptions& options) {
+    const auto missing = [&](const BenchMap& map) {
+      return is_missing(map.sample(), map.given(), method, metric);
+    };
+    if (std::none_of(maps.begin(), maps.end(), missing)) return;
+    std::vector<const BenchMap*> wanted;
+    std::vector<MetricCase> cases;
+    for (const BenchMap& map : maps) {
+      const BenchSample& sample = map.sample();
+      if (!metric.wants(sample.place, sample.line.index, map.given())) continue;
+      wanted.push_back(&map);
+      cases.push_back(map.metric_case(model.model, *method.method, options));
+    }
+    const double begin = clock_seconds();
+    Measurements together;
+    if (metric.metric->is_batched()) together = measured(method, metric, cases);
+    const double share = (clock_seconds() - begin) / static_cast<double>(cases.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (!missing(*wanted[i])) continue;
+      ResultLine line = line_of(wanted[i]->sample(), wanted[i]->given(), method, metric);
       const double start = clock_seconds();
-      try {
-        line.measurement = in_context([&] { return "the map of " + method.spec; },
-                                      [&] { return metric.metric->measure(given); });
-      } catch (const Error& error) {
-        if (!is_skipped(error)) throw;
-        line.measurement = {.skipped = "the metric fails: " + error.message()};
-      }
-      line.seconds = clock_seconds() - start;
+      line.measurement =
+          together.empty() ? measured(method, metric, {cases[i]}).front() : std::move(together[i]);
+      line.seconds = together.empty() ? clock_seconds() - start : share;
       folder_.add(std::move(line));
     }
   }

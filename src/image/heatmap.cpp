@@ -47,24 +47,26 @@ Tensor resize_maps(const Tensor& maps, std::int64_t height, std::int64_t width) 
 }
 
 Tensor to_original(const Tensor& map, const Geometry& geometry) {
-  if (map.dim() != 2) fail(ErrorCode::InvalidArgument, "a map is [h, w], not ", map.sizes());
-  const Tensor data = map.to(at::kCPU);
-  const bool same = data.size(0) == geometry.original_height &&
-                    data.size(1) == geometry.original_width && geometry.offset_x == 0 &&
+  if (map.dim() != 2 && map.dim() != 3) {
+    fail(ErrorCode::InvalidArgument, "a map is [h, w], or some are [N, h, w], not ", map.sizes());
+  }
+  const bool same = map.size(-2) == geometry.original_height &&
+                    map.size(-1) == geometry.original_width && geometry.offset_x == 0 &&
                     geometry.offset_y == 0 &&
                     geometry.scale_y * static_cast<double>(geometry.input_height) ==
                         static_cast<double>(geometry.original_height) &&
                     geometry.scale_x * static_cast<double>(geometry.input_width) ==
                         static_cast<double>(geometry.original_width);
-  if (same) return data.contiguous();
-  const Tensor down = sampling_matrix(data.size(0), geometry.original_height,
+  if (same) return map.contiguous();
+  const Tensor down = sampling_matrix(map.size(-2), geometry.original_height,
                                       static_cast<double>(geometry.input_height), geometry.scale_y,
-                                      geometry.offset_y);
-  const Tensor across = sampling_matrix(data.size(1), geometry.original_width,
+                                      geometry.offset_y)
+                          .to(map.options());
+  const Tensor across = sampling_matrix(map.size(-1), geometry.original_width,
                                         static_cast<double>(geometry.input_width), geometry.scale_x,
-                                        geometry.offset_x);
-  const at::ScalarType type = data.scalar_type();
-  return at::matmul(at::matmul(down.to(type), data), across.to(type).t()).contiguous();
+                                        geometry.offset_x)
+                            .to(map.options());
+  return at::matmul(at::matmul(down, map), across.t()).contiguous();
 }
 
 }  // namespace limn

@@ -3,7 +3,7 @@
 // maps together, borders left out; maps under 11 pixels use one window over everything.
 #include "limn/compare_maps.h"
 
-#include <ATen/ops/conv2d.h>
+#include <ATen/ATen.h>
 
 #include "base/correlation.h"
 #include "limn/error.h"
@@ -11,77 +11,109 @@
 namespace limn {
 namespace {
 
-double ssim_of(const Tensor& a, const Tensor& b) {
-  const double range = std::max(a.max().item<double>(), b.max().item<double>()) -
-                       std::min(a.min().item<double>(), b.min().item<double>());
-  if (range == 0) return 1;
-  const double c1 = std::pow(.01 * range, 2), c2 = std::pow(.03 * range, 2);
-  constexpr std::int64_t kWindow = 11;
-  Tensor window;
-  if (a.size(0) >= kWindow && a.size(1) >= kWindow) {
-    const Tensor place = at::arange(kWindow, at::kDouble) - (kWindow - 1) / 2;
-    const Tensor line = at::exp(-place.square() / (2 * 1.5 * 1.5));
-    window = line.unsqueeze(1) * line.unsqueeze(0);
-  } else {
-    window = at::ones({a.size(0), a.size(1)}, at::kDouble);
+Tensor ssim_window(std::int64_t height, std::int64_t width, const at::TensorOptions& options) {
+  constexpr std::int64_t kSide = 11;
+  if (height < kSide || width < kSide) {
+    return at::full({height, width}, 1 / static_cast<double>(height * width), options);
   }
-  window = (window / window.sum()).unsqueeze(0).unsqueeze(0);
-  const auto mean = [&](const Tensor& map) {
-    return at::conv2d(map.unsqueeze(0).unsqueeze(0), window);
-  };
-  const Tensor ma = mean(a), mb = mean(b);
-  const Tensor va = mean(a * a) - ma * ma, vb = mean(b * b) - mb * mb, vab = mean(a * b) - ma * mb;
-  return ((2 * ma * mb + c1) * (2 * vab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2)))
-      .mean()
-      .item<double>();
+  const Tensor place = at::arange(kSide, options) - (kSide - 1) / 2;
+  const Tensor line = at::exp(-place.square() / (2 * 1.5 * 1.5));
+  const Tensor window = at::outer(line, line);
+  return window / window.sum();
 }
 
-/// Both in float64 on the CPU; throws where they cannot be compared.
+/// Of maps [N, h, w], [N].
+Tensor ssims(const Tensor& a, const Tensor& b) {
+  const Tensor range =
+      (at::maximum(a.amax({1, 2}), b.amax({1, 2})) - at::minimum(a.amin({1, 2}), b.amin({1, 2})))
+          .view({-1, 1, 1, 1});
+  const Tensor c1 = (.01 * range).square(), c2 = (.03 * range).square();
+  const Tensor window = ssim_window(a.size(1), a.size(2), a.options()).unsqueeze(0).unsqueeze(0);
+  const auto mean = [&](const Tensor& maps) { return at::conv2d(maps.unsqueeze(1), window); };
+  const Tensor ma = mean(a), mb = mean(b);
+  const Tensor va = mean(a * a) - ma * ma, vb = mean(b * b) - mb * mb, vab = mean(a * b) - ma * mb;
+  const Tensor all =
+      (2 * ma * mb + c1) * (2 * vab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2));
+  return at::where(range.flatten() == 0, at::ones_like(range.flatten()), all.mean({1, 2, 3}));
+}
+
+/// Both in float64 on the device of the first; throws where they cannot be compared.
 std::pair<Tensor, Tensor> checked(const Tensor& first, const Tensor& second) {
   if (first.sizes() != second.sizes()) {
     fail(ErrorCode::BadInput, "the maps differ in shape: ", first.sizes(), " and ", second.sizes(),
          "; compare maps of the same picture");
   }
   if (first.numel() == 0) fail(ErrorCode::BadInput, "the maps are empty");
-  const Tensor a = first.to(at::kCPU, at::kDouble).contiguous();
-  const Tensor b = second.to(at::kCPU, at::kDouble).contiguous();
+  const Tensor a = first.to(at::kDouble).contiguous();
+  const Tensor b = second.to(a.options()).contiguous();
   if (!a.isfinite().all().item<bool>() || !b.isfinite().all().item<bool>()) {
     fail(ErrorCode::Numerical, "a map holds NaN or infinity; nothing can be compared");
   }
   return {a, b};
 }
 
+std::pair<Tensor, Tensor> checked_batch(const Tensor& first, const Tensor& second) {
+  if (first.dim() != 3) fail(ErrorCode::BadInput, "maps are [N, h, w], not ", first.sizes());
+  return checked(first, second);
+}
+
+/// All but `ssim`, of rows [N, M].
+batched::MapComparison compare_rows(const Tensor& a, const Tensor& b) {
+  const auto [largest, place] = (a - b).abs().max(1);
+  const Tensor size = at::maximum(a.abs().amax(1), b.abs().amax(1));
+  return {.cosine = cosines(a, b),
+          .rank_correlation = rank_correlations(a, b),
+          .largest_difference = largest,
+          .relative_difference = at::where(size > 0, largest / size, at::zeros_like(size)),
+          .ssim = {},
+          .place = place};
+}
+
+/// Of rows [N, M], [N].
+Tensor overlaps(const Tensor& a, const Tensor& b) {
+  const Tensor p = a.clamp_min(0), q = b.clamp_min(0);
+  const Tensor p_sum = p.sum(1, true), q_sum = q.sum(1, true);
+  const Tensor x = p / p_sum, y = q / q_sum;
+  const Tensor share = at::minimum(x, y).sum(1) / at::maximum(x, y).sum(1);
+  return at::where((p_sum == 0).logical_or(q_sum == 0).squeeze(1), at::zeros_like(share), share);
+}
+
 }  // namespace
+
+batched::MapComparison batched::compare_maps(const Tensor& first, const Tensor& second) {
+  const auto [a, b] = checked_batch(first, second);
+  MapComparison out = compare_rows(a.flatten(1), b.flatten(1));
+  out.ssim = ssims(a, b);
+  return out;
+}
 
 MapComparison compare_maps(const Tensor& first, const Tensor& second) {
   const auto [a, b] = checked(first, second);
+  const auto rows = compare_rows(a.view({1, -1}), b.view({1, -1}));
   MapComparison out;
-  out.cosine = cosine(a, b);
-  out.rank_correlation = rank_correlation(a, b);
-  const Tensor difference = (a - b).abs();
-  out.largest_difference = difference.max().item<double>();
-  std::int64_t place = difference.argmax().item<std::int64_t>();
+  out.cosine = rows.cosine.item<double>();
+  out.rank_correlation = rows.rank_correlation.item<double>();
+  out.largest_difference = rows.largest_difference.item<double>();
+  out.relative_difference = rows.relative_difference.item<double>();
+  auto place = rows.place.item<std::int64_t>();
   for (std::int64_t axis = a.dim(); axis-- > 0;) {
     out.place.insert(out.place.begin(), place % a.size(axis));
     place /= a.size(axis);
   }
-  const double largest = std::max(a.abs().max().item<double>(), b.abs().max().item<double>());
-  out.relative_difference = largest > 0 ? out.largest_difference / largest : 0;
   // One window slides over each map of a stack; a vector counts as one row.
   const Tensor stack_a = a.dim() < 2 ? a.view({1, 1, -1}) : a.view({-1, a.size(-2), a.size(-1)});
-  const Tensor stack_b = b.view(stack_a.sizes());
-  for (std::int64_t i = 0; i < stack_a.size(0); ++i) out.ssim += ssim_of(stack_a[i], stack_b[i]);
-  out.ssim /= static_cast<double>(stack_a.size(0));
+  out.ssim = ssims(stack_a, b.view(stack_a.sizes())).mean().item<double>();
   return out;
+}
+
+Tensor batched::positive_overlap(const Tensor& first, const Tensor& second) {
+  const auto [a, b] = checked_batch(first, second);
+  return overlaps(a.flatten(1), b.flatten(1));
 }
 
 double positive_overlap(const Tensor& first, const Tensor& second) {
   const auto [a, b] = checked(first, second);
-  const Tensor p = a.clamp_min(0), q = b.clamp_min(0);
-  const double p_sum = p.sum().item<double>(), q_sum = q.sum().item<double>();
-  if (p_sum == 0 || q_sum == 0) return 0;
-  const Tensor x = p / p_sum, y = q / q_sum;
-  return (at::minimum(x, y).sum() / at::maximum(x, y).sum()).item<double>();
+  return overlaps(a.view({1, -1}), b.view({1, -1})).item<double>();
 }
 
 }  // namespace limn

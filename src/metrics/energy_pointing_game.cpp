@@ -11,13 +11,16 @@
 
 namespace limn {
 
-double energy_inside(const Tensor& map, const Tensor& mask, MapPart part) {
-  Tensor energy = plain_map(map);
-  const Tensor inside = plain_mask(mask, energy);
+Tensor batched::energy_inside(const Tensor& maps, const Tensor& masks, MapPart part) {
+  Tensor energy = plain_maps(maps);
+  const Tensor inside = plain_masks(masks, energy);
   if (part == MapPart::Positive) energy = energy.clamp_min(0);
-  const double whole = energy.sum().item<double>();
-  const double share = (energy * inside).sum().item<double>() / whole;
-  return std::isfinite(share) ? share : 0;
+  const Tensor share = (energy * inside).sum({1, 2}) / energy.sum({1, 2});
+  return at::where(share.isfinite(), share, at::zeros_like(share));
+}
+
+double energy_inside(const Tensor& map, const Tensor& mask, MapPart part) {
+  return batched::energy_inside(one_map(map), mask, part).item<double>();
 }
 
 namespace {
@@ -34,14 +37,18 @@ Fields fields(EnergyOptions& o) {
                      "all difficult count as 0")};
 }
 
-Measurement measure(const EnergyOptions& o, const MetricCase& one) {
+std::vector<Measurement> measure(const EnergyOptions& o, const std::vector<MetricCase>& cases) {
   RegionOptions wanted = o.region;
   wanted.difficult = o.reference;
-  const Region region = region_of(one, wanted);
-  if (!region.skipped.empty()) return {.skipped = region.skipped};
-  if (one.truth->all_difficult) return {.values = {{"energy", 0}}};
   const MapPart part = o.reference ? MapPart::Signed : MapPart::Positive;
-  return {.values = {{"energy", energy_inside(one.original, region.mask, part)}}};
+  auto out = measure_regions(cases, wanted, [&](const RegionBatch& batch) -> RegionValues {
+    return {{"energy", batched::energy_inside(batch.maps, batch.masks, part)}};
+  });
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const bool counts_as_zero = out[i].skipped.empty() && cases[i].truth->all_difficult;
+    if (counts_as_zero) out[i].values["energy"] = 0;
+  }
+  return out;
 }
 
 std::vector<double> summarize(const EnergyOptions&, const std::vector<MetricRow>& rows) {

@@ -11,7 +11,7 @@ namespace {
 
 /// The map in 0..1, float64.
 Tensor unit_map(const Tensor& map, const MapDensityOptions& options) {
-  const Tensor values = map.to(at::kCPU, at::kDouble);
+  const Tensor values = map.to(at::kDouble);
   const double low = values.min().item<double>(), high = values.max().item<double>();
   if (!options.normalize) {
     if (low < 0 || high > 1) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "limn/error.h"
@@ -44,10 +45,11 @@ class DefinedMetric final : public Metric {
  public:
   using FieldsOf = Fields (*)(Options&);
   using Measure = Measurement (*)(const Options&, const MetricCase&);
+  using MeasureAll = std::vector<Measurement> (*)(const Options&, const std::vector<MetricCase>&);
   using Summarize = std::vector<double> (*)(const Options&, const std::vector<MetricRow>&);
 
-  DefinedMetric(std::shared_ptr<const MetricInfo> info, FieldsOf fields, Measure measure,
-                Summarize summarize, const Spec& spec)
+  DefinedMetric(std::shared_ptr<const MetricInfo> info, FieldsOf fields,
+                std::variant<Measure, MeasureAll> measure, Summarize summarize, const Spec& spec)
       : info_(std::move(info)), measure_(measure), summarize_(summarize) {
     const Fields list = fields(options_);
     set_fields(list, spec);
@@ -55,13 +57,17 @@ class DefinedMetric final : public Metric {
   }
   const MetricInfo& info() const override { return *info_; }
   Spec spec() const override { return spec_; }
-  Measurement measure(const MetricCase& one) const override {
+  Measurement measure(const MetricCase& one) const override { return measure_all({one}).front(); }
+  bool is_batched() const override { return std::holds_alternative<MeasureAll>(measure_); }
+  std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const override {
     return in_context([&] { return info_->name; },
                       [&] {
-                        if (info_->needs_mask && (!one.truth || !one.truth->mask().defined())) {
-                          return Measurement{.skipped = "no boxes or pixels are known"};
+                        if (is_batched()) return std::get<MeasureAll>(measure_)(options_, cases);
+                        std::vector<Measurement> out;
+                        for (const auto& one : cases) {
+                          out.push_back(std::get<Measure>(measure_)(options_, one));
                         }
-                        return measure_(options_, one);
+                        return out;
                       });
   }
   std::vector<double> summarize(const std::vector<MetricRow>& rows) const override {
@@ -70,7 +76,7 @@ class DefinedMetric final : public Metric {
 
  private:
   std::shared_ptr<const MetricInfo> info_;
-  Measure measure_;
+  std::variant<Measure, MeasureAll> measure_;
   Summarize summarize_;
   Options options_;
   Spec spec_;
@@ -78,10 +84,10 @@ class DefinedMetric final : public Metric {
 
 }  // namespace detail
 
-/// A metric from its info, its options' field list and its two functions.
-template <typename Options>
-MetricEntry define_metric(MetricInfo info, Fields (*fields)(Options&),
-                          Measurement (*measure)(const Options&, const MetricCase&),
+/// A metric from its info, its options' field list and its two functions: `measure` takes one case
+/// and gives its measurement, or takes all of them.
+template <typename Options, typename Measure>
+MetricEntry define_metric(MetricInfo info, Fields (*fields)(Options&), Measure measure,
                           std::vector<double> (*summarize)(const Options&,
                                                            const std::vector<MetricRow>&)) {
   auto shared = std::make_shared<const MetricInfo>(info);

@@ -5,6 +5,8 @@
 // Analyzing classifiers: Fisher vectors and deep neural networks, 2016.
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "limn/localization.h"
 #include "metrics/metric_base.h"
 #include "metrics/region.h"
@@ -15,39 +17,47 @@ double OutsideInside::share() const {
   return outside + inside > 0 ? outside / (outside + inside) : .5;
 }
 
-OutsideInside outside_inside(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
-  const Tensor values = plain_map(map);
-  const Tensor object = plain_mask(mask, values);
-  Tensor counts = at::ones_like(object);
-  if (ignored.defined()) counts = plain_mask(ignored, values, "mask of ignored pixels") == 0;
+Tensor batched::OutsideInside::share() const {
+  const Tensor sum = outside + inside;
+  return at::where(sum > 0, outside / sum, at::full_like(sum, .5));
+}
+
+batched::OutsideInside batched::outside_inside(const Tensor& maps, const Tensor& masks,
+                                               const Tensor& ignored) {
+  const Tensor values = plain_maps(maps).clamp_min(0);
+  const Tensor object = plain_masks(masks, values);
+  const Tensor counts = counted_pixels(ignored, values);
   const auto mean = [&](const Tensor& pixels) {
-    const Tensor chosen = values.masked_select(pixels.logical_and(counts));
-    if (chosen.numel() == 0) {
-      fail(ErrorCode::BadInput,
-           "the mask must leave pixels both inside and outside; one of them has none");
-    }
-    return chosen.clamp_min(0).mean().item<double>();
+    const Tensor chosen = pixels.logical_and(counts);
+    return (values * chosen).sum({1, 2}) / chosen.sum({1, 2});
   };
   return {.outside = mean(object.logical_not()), .inside = mean(object)};
+}
+
+OutsideInside outside_inside(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
+  const auto means = batched::outside_inside(one_map(map), mask, ignored);
+  const OutsideInside out{.outside = means.outside.item<double>(),
+                          .inside = means.inside.item<double>()};
+  if (std::isnan(out.outside) || std::isnan(out.inside)) {
+    fail(ErrorCode::BadInput,
+         "the mask must leave pixels both inside and outside; one of them has none");
+  }
+  return out;
 }
 
 namespace {
 
 struct RatioOptions {
-  RegionOptions region;
+  RegionOptions region = {.needs_rest = true};
 };
 
 Fields fields(RatioOptions& o) { return {mask_field(o.region), subset_field(o.region)}; }
 
-Measurement measure(const RatioOptions& o, const MetricCase& one) {
-  const Region region = region_of(one, o.region);
-  if (!region.skipped.empty()) return {.skipped = region.skipped};
-  Tensor taken = region.mask;
-  if (region.ignored.defined()) taken = taken.logical_or(region.ignored);
-  if (taken.all().item<bool>()) return {.skipped = "the class covers the whole picture"};
-  const OutsideInside means = outside_inside(one.original, region.mask, region.ignored);
-  return {
-      .values = {{"share", means.share()}, {"outside", means.outside}, {"inside", means.inside}}};
+std::vector<Measurement> measure(const RatioOptions& o, const std::vector<MetricCase>& cases) {
+  return measure_regions(cases, o.region, [&](const RegionBatch& batch) -> RegionValues {
+    const auto means = batched::outside_inside(batch.maps, batch.masks, batch.ignored);
+    return {{"share", means.share()}, {"outside", means.outside}, {"inside", means.inside}};
+  });
 }
 
 std::vector<double> summarize(const RatioOptions&, const std::vector<MetricRow>& rows) {

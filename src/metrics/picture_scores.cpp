@@ -31,10 +31,10 @@ void check_batch(const std::string& who, std::int64_t batch) {
 }
 
 Tensor pixel_ranks(const Tensor& map) {
-  const Tensor order = std::get<1>(map.flatten().to(at::kCPU, at::kDouble).sort(true, 0, true));
-  Tensor ranks = at::empty({map.numel()}, at::kLong);
-  ranks.index_put_({order}, at::arange(map.numel(), at::kLong));
-  return ranks.view(map.sizes());
+  const Tensor order = std::get<1>(map.flatten().to(at::kDouble).sort(true, 0, true));
+  return at::empty_like(order)
+      .scatter_(0, order, at::arange(map.numel(), order.options()))
+      .view(map.sizes());
 }
 
 PictureScores score_pictures(const Model& model, std::int64_t pictures, std::int64_t target,

@@ -15,7 +15,7 @@ void check_picture_and_map(const std::string& who, const Tensor& x, const Tensor
 /// Throws InvalidArgument unless batch is at least 1.
 void check_batch(const std::string& who, std::int64_t batch);
 
-/// int64 [H, W], on the CPU: 0 for the most relevant pixel, of equal ones the first.
+/// int64 [H, W], on the map's device: 0 for the most relevant pixel, of equal ones the first.
 Tensor pixel_ranks(const Tensor& map);
 
 /// What the model says of a class in many pictures.

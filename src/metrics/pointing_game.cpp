@@ -12,71 +12,89 @@
 #include "metrics/region.h"
 
 namespace limn {
-
 namespace {
 
-struct Peak {
-  MapPoint point;
-  bool constant = false;  ///< all values are equal: the map points nowhere
-};
-
-template <typename Value>
-std::int64_t first_of(const Tensor& map, double value) {
-  const auto* first = map.data_ptr<Value>();
-  return std::find(first, first + map.numel(), static_cast<Value>(value)) - first;
-}
-
-/// A pointing game costs next to nothing beside its map, so that maps are not widened first.
-Peak peak_of(const Tensor& map) {
-  const bool narrow = map.dim() == 2 && map.numel() > 0 && map.scalar_type() == at::kFloat;
-  const Tensor plain = narrow ? map.to(at::kCPU).contiguous() : plain_map(map);
-  const auto [least, most] = plain.aminmax();
-  const double low = least.item<double>(), high = most.item<double>();
-  // NaN goes through both; what is wrong is said there.
-  if (!std::isfinite(low) || !std::isfinite(high)) plain_map(map);
-  const std::int64_t place = narrow ? first_of<float>(plain, high) : first_of<double>(plain, high);
-  return {.point = {.x = static_cast<double>(place % plain.size(1)),
-                    .y = static_cast<double>(place / plain.size(1))},
-          .constant = low == high};
-}
-
-}  // namespace
-
-MapPoint largest_point(const Tensor& map) { return peak_of(map).point; }
-
-bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
-  if (mask.dim() != 2) fail(ErrorCode::BadInput, "a mask is [h, w], not ", mask.sizes());
+void check(const MapPoint& point, double tolerance) {
   if (!(tolerance >= 0) || !std::isfinite(point.x) || !std::isfinite(point.y)) {
     fail(ErrorCode::InvalidArgument, "tolerance=", tolerance, ", point ", point.x, ", ", point.y,
          ": give a tolerance of at least 0 and a finite point");
   }
-  const Tensor plain = mask.to(at::kCPU, at::kBool).contiguous();
-  const bool* inside = plain.data_ptr<bool>();
-  const std::int64_t height = plain.size(0), width = plain.size(1);
-  // Only pixels within the tolerance are looked at.
-  const auto from = [&](double center, std::int64_t size) {
-    return static_cast<std::int64_t>(
-        std::clamp(std::floor(center - tolerance), 0.0, static_cast<double>(size)));
-  };
-  const auto to = [&](double center, std::int64_t size) {
-    return static_cast<std::int64_t>(
-        std::clamp(std::ceil(center + tolerance) + 1, 0.0, static_cast<double>(size)));
-  };
-  for (std::int64_t y = from(point.y, height); y < to(point.y, height); ++y) {
-    for (std::int64_t x = from(point.x, width); x < to(point.x, width); ++x) {
-      if (!inside[y * width + x]) continue;
-      const double across = static_cast<double>(x) - point.x;
-      const double down = static_cast<double>(y) - point.y;
-      const double squared = across * across + down * down;
-      if (squared < tolerance * tolerance || squared == 0) return true;
-    }
+}
+
+/// Where the pixels near a point lie on one axis: the same number for every point, int64 [N, n].
+Tensor places_near(const Tensor& points, double tolerance, std::int64_t size) {
+  const double wide = 2 * std::ceil(tolerance) + 2;
+  const auto count = static_cast<std::int64_t>(std::min(wide, static_cast<double>(size)));
+  const Tensor first =
+      (points.floor() - std::ceil(tolerance)).clamp(0, static_cast<double>(size - count));
+  return first.to(at::kLong).unsqueeze(1) + at::arange(count, first.options().dtype(at::kLong));
+}
+
+}  // namespace
+
+namespace batched {
+
+MapPoints largest_point(const Tensor& maps) {
+  // A pointing game costs next to nothing beside its map, so that maps are not widened first.
+  const bool narrow = maps.dim() == 3 && maps.numel() > 0 && maps.scalar_type() == at::kFloat;
+  const Tensor rows = (narrow ? maps : plain_maps(maps)).flatten(1);
+  const auto [high, place] = rows.max(1);
+  const Tensor low = rows.amin(1);
+  // NaN goes through both; what is wrong is said there.
+  if (narrow && !low.isfinite().logical_and(high.isfinite()).all().item<bool>()) plain_maps(maps);
+  const Tensor y = place.div(maps.size(2), "floor");
+  return {.x = (place - y * maps.size(2)).to(at::kDouble),
+          .y = y.to(at::kDouble),
+          .constant = low == high};
+}
+
+Tensor point_hits(const Tensor& masks, const MapPoints& points, double tolerance) {
+  const std::int64_t count = points.x.numel();
+  const bool shared = masks.dim() == 2;
+  if (!shared && (masks.dim() != 3 || masks.size(0) != count)) {
+    fail(ErrorCode::BadInput, "masks are [h, w], or [N, h, w] for N points, not ", masks.sizes(),
+         " for ", count);
   }
-  return false;
+  check({}, tolerance);
+  if (!points.x.isfinite().logical_and(points.y.isfinite()).all().item<bool>()) {
+    fail(ErrorCode::InvalidArgument, "a point is not finite");
+  }
+  const std::int64_t height = masks.size(-2), width = masks.size(-1);
+  const Tensor inside =
+      masks.to(points.x.device(), at::kBool).expand({count, height, width}).reshape({count, -1});
+  // Only pixels within the tolerance are looked at.
+  const Tensor rows = places_near(points.y, tolerance, height).unsqueeze(2);
+  const Tensor columns = places_near(points.x, tolerance, width).unsqueeze(1);
+  const Tensor squared =
+      (rows - points.y.view({-1, 1, 1})).square() + (columns - points.x.view({-1, 1, 1})).square();
+  const Tensor near = (squared < tolerance * tolerance).logical_or(squared == 0);
+  return inside.gather(1, (rows * width + columns).flatten(1)).logical_and(near.flatten(1)).any(1);
+}
+
+Tensor map_hits(const Tensor& maps, const Tensor& masks, double tolerance) {
+  const MapPoints points = largest_point(maps);
+  return point_hits(plain_masks(masks, maps), points, tolerance)
+      .logical_and(points.constant.logical_not());
+}
+
+}  // namespace batched
+
+MapPoint largest_point(const Tensor& map) {
+  const batched::MapPoints points = batched::largest_point(one_map(map));
+  return {.x = points.x.item<double>(), .y = points.y.item<double>()};
+}
+
+bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
+  if (mask.dim() != 2) fail(ErrorCode::BadInput, "a mask is [h, w], not ", mask.sizes());
+  check(point, tolerance);
+  batched::MapPoints points;
+  points.x = at::full({1}, point.x, at::TensorOptions(mask.device()).dtype(at::kDouble));
+  points.y = at::full_like(points.x, point.y);
+  return batched::point_hits(mask, points, tolerance).item<bool>();
 }
 
 bool map_hits(const Tensor& map, const Tensor& mask, double tolerance) {
-  const Peak peak = peak_of(map);
-  return !peak.constant && point_hits(plain_mask(mask, map), peak.point, tolerance);
+  return batched::map_hits(one_map(map), mask, tolerance).item<bool>();
 }
 
 namespace {
@@ -95,14 +113,15 @@ Fields fields(PointingOptions& o) {
           mask_field(o.region), subset_field(o.region)};
 }
 
-Measurement measure(const PointingOptions& o, const MetricCase& one) {
-  const Region region = region_of(one, o.region);
-  if (!region.skipped.empty()) return {.skipped = region.skipped};
-  const auto shorter = static_cast<double>(std::min(one.original.size(0), one.original.size(1)));
-  const double tolerance = o.tolerance > 0 ? o.tolerance : o.tolerance_share * shorter;
-  const Peak peak = peak_of(one.original);
-  const bool hit = !peak.constant && point_hits(region.mask, peak.point, tolerance);
-  return {.values = {{"hit", hit ? 1 : 0}, {"x", peak.point.x}, {"y", peak.point.y}}};
+std::vector<Measurement> measure(const PointingOptions& o, const std::vector<MetricCase>& cases) {
+  return measure_regions(cases, o.region, [&](const RegionBatch& batch) -> RegionValues {
+    const auto shorter = static_cast<double>(std::min(batch.maps.size(1), batch.maps.size(2)));
+    const double tolerance = o.tolerance > 0 ? o.tolerance : o.tolerance_share * shorter;
+    const batched::MapPoints points = batched::largest_point(batch.maps);
+    const Tensor hit = batched::point_hits(batch.masks, points, tolerance)
+                           .logical_and(points.constant.logical_not());
+    return {{"hit", hit}, {"x", points.x}, {"y", points.y}};
+  });
 }
 
 std::vector<double> summarize(const PointingOptions&, const std::vector<MetricRow>& rows) {

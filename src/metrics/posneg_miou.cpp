@@ -6,27 +6,36 @@
 // prints two such numbers; the authors' code has no function for them.
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "limn/localization.h"
 #include "metrics/metric_base.h"
 #include "metrics/region.h"
 
 namespace limn {
 
-SignedOverlap signed_overlap(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
-  const Tensor values = plain_map(map);
-  const Tensor object = plain_mask(mask, values);
-  Tensor counts = at::ones_like(object);
-  if (ignored.defined()) counts = plain_mask(ignored, values, "mask of ignored pixels") == 0;
-  const auto overlap = [&](const Tensor& a, const Tensor& b) -> std::optional<double> {
+batched::SignedOverlap batched::signed_overlap(const Tensor& maps, const Tensor& masks,
+                                               const Tensor& ignored) {
+  const Tensor values = plain_maps(maps);
+  const Tensor object = plain_masks(masks, values);
+  const Tensor counts = counted_pixels(ignored, values);
+  const auto overlap = [&](const Tensor& a, const Tensor& b) {
     const auto size = [&](const Tensor& set) {
-      return static_cast<double>(set.logical_and(counts).sum().item<std::int64_t>());
+      return set.logical_and(counts).sum({1, 2}).to(at::kDouble);
     };
-    const double either = size(a.logical_or(b));
-    if (either == 0) return std::nullopt;
-    return size(a.logical_and(b)) / either;
+    return size(a.logical_and(b)) / size(a.logical_or(b));
   };
   return {.positive = overlap(values > 0, object),
           .negative = overlap(values < 0, object.logical_not())};
+}
+
+SignedOverlap signed_overlap(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
+  const auto overlap = batched::signed_overlap(one_map(map), mask, ignored);
+  const auto known = [](const Tensor& share) -> std::optional<double> {
+    const auto value = share.item<double>();
+    return std::isnan(value) ? std::nullopt : std::optional(value);
+  };
+  return {.positive = known(overlap.positive), .negative = known(overlap.negative)};
 }
 
 namespace {
@@ -42,19 +51,18 @@ Fields fields(PosnegOptions& o) {
           mask_field(o.region), subset_field(o.region)};
 }
 
-Measurement measure(const PosnegOptions& o, const MetricCase& one) {
-  const Region region = region_of(one, o.region);
-  if (!region.skipped.empty()) return {.skipped = region.skipped};
-  Tensor map = plain_map(one.original);
-  if (o.center == "mean") {
-    // A constant map becomes exactly zero, whatever its mean is rounded to.
-    map = is_constant(map) ? at::zeros_like(map) : map - map.mean();
-  }
-  const SignedOverlap overlap = signed_overlap(map, region.mask, region.ignored);
-  Measurement out{.values = {{"pixels", region.pixels ? 1 : 0}}};
-  if (overlap.positive) out.values["positive"] = *overlap.positive;
-  if (overlap.negative) out.values["negative"] = *overlap.negative;
-  return out;
+std::vector<Measurement> measure(const PosnegOptions& o, const std::vector<MetricCase>& cases) {
+  return measure_regions(cases, o.region, [&](const RegionBatch& batch) -> RegionValues {
+    Tensor maps = plain_maps(batch.maps);
+    if (o.center == "mean") {
+      // A constant map becomes exactly zero, whatever its mean is rounded to.
+      const Tensor varies = are_constant(maps).logical_not().view({-1, 1, 1});
+      maps = (maps - maps.mean({1, 2}, true)) * varies;
+    }
+    const auto overlap = batched::signed_overlap(maps, batch.masks, batch.ignored);
+    return {
+        {"pixels", batch.pixels}, {"positive", overlap.positive}, {"negative", overlap.negative}};
+  });
 }
 
 std::vector<double> summarize(const PosnegOptions&, const std::vector<MetricRow>& rows) {

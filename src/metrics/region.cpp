@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "limn/error.h"
 
 namespace limn {
@@ -18,8 +20,27 @@ Field subset_field(RegionOptions& o) {
                       "all pairs of picture and class, or those in the difficult list");
 }
 
+namespace {
+
+/// What belongs to the class in one case, on the CPU.
+struct Region {
+  Tensor mask = {};     ///< bool [h, w]
+  Tensor ignored = {};  ///< the same; undefined where there are none
+  bool pixels = false;
+  std::string skipped = {};  ///< why the case does not count
+};
+
+Tensor checked_mask(const Tensor& mask, const MetricCase& one, const char* name) {
+  if (mask.sizes() != one.original.sizes()) {
+    fail(ErrorCode::BadInput, "the ", name, " has shape ", mask.sizes(), ", the map ",
+         one.original.sizes(), "; both must be in the picture's geometry");
+  }
+  return mask.to(at::kBool);
+}
+
 Region region_of(const MetricCase& one, const RegionOptions& options) {
   const auto skip = [](std::string why) { return Region{.skipped = std::move(why)}; };
+  if (!one.truth || !one.truth->mask().defined()) return skip("no boxes or pixels are known");
   const Truth& truth = *one.truth;
   if (options.subset == "dif" && !truth.in_difficult_list) {
     return skip("not in the data set's list of difficult pairs");
@@ -35,34 +56,103 @@ Region region_of(const MetricCase& one, const RegionOptions& options) {
     return skip(pixels ? "no pixels of the class are known; mask=boxes takes its boxes"
                        : "no boxes of the class are known; mask=pixels takes its pixels");
   }
-  Region region{.mask = plain_mask(mask, one.original), .pixels = pixels};
+  Region region{.mask = checked_mask(mask, one, "mask"), .pixels = pixels};
+  Tensor taken = region.mask;
   if (pixels && truth.ignored.defined()) {
-    region.ignored = plain_mask(truth.ignored, one.original, "mask of ignored pixels");
+    region.ignored = checked_mask(truth.ignored, one, "mask of ignored pixels");
     region.mask = region.mask.logical_and(region.ignored.logical_not());
+    taken = taken.logical_or(region.ignored);
   }
   if (!region.mask.any().item<bool>()) return skip("no pixel belongs to the class");
+  if (options.needs_rest && taken.all().item<bool>()) {
+    return skip("the class covers the whole picture");
+  }
   return region;
 }
 
-Tensor plain_map(const Tensor& map) {
+RegionBatch make_batch(const std::vector<MetricCase>& cases, const std::vector<Region>& regions,
+                       const std::vector<std::size_t>& rows) {
+  RegionBatch batch;
+  Tensors maps, masks, ignored;
+  std::vector<std::int64_t> pixels;
+  bool any_ignored = false;
+  for (const std::size_t row : rows) {
+    batch.cases.push_back(&cases[row]);
+    maps.push_back(cases[row].original);
+    masks.push_back(regions[row].mask);
+    pixels.push_back(regions[row].pixels ? 1 : 0);
+    any_ignored = any_ignored || regions[row].ignored.defined();
+    ignored.push_back(regions[row].ignored.defined() ? regions[row].ignored
+                                                     : at::zeros_like(regions[row].mask));
+  }
+  batch.maps = at::stack(maps);
+  batch.masks = plain_masks(at::stack(masks), batch.maps);
+  if (any_ignored) batch.ignored = plain_masks(at::stack(ignored), batch.maps);
+  batch.pixels = at::tensor(pixels, at::kLong).to(batch.maps.device(), at::kBool);
+  return batch;
+}
+
+}  // namespace
+
+std::vector<Measurement> measure_regions(
+    const std::vector<MetricCase>& cases, const RegionOptions& options,
+    const std::function<RegionValues(const RegionBatch&)>& measure) {
+  std::vector<Measurement> out(cases.size());
+  std::vector<Region> regions;
+  std::map<std::vector<std::int64_t>, std::vector<std::size_t>> of_size;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    regions.push_back(region_of(cases[i], options));
+    out[i].skipped = regions[i].skipped;
+    if (out[i].skipped.empty()) of_size[cases[i].original.sizes().vec()].push_back(i);
+  }
+  for (const auto& [size, rows] : of_size) {
+    for (const auto& [name, values] : measure(make_batch(cases, regions, rows))) {
+      const Tensor plain = values.to(at::kCPU, at::kDouble).contiguous();
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const double value = plain.data_ptr<double>()[i];
+        if (!std::isnan(value)) out[rows[i]].values[name] = value;
+      }
+    }
+  }
+  return out;
+}
+
+Tensor one_map(const Tensor& map) {
   if (map.dim() != 2 || map.numel() == 0) {
     fail(ErrorCode::BadInput, "a map is [h, w] with at least one pixel, not ", map.sizes());
   }
-  Tensor plain = map.to(at::kCPU, at::kDouble).contiguous();
+  return map.unsqueeze(0);
+}
+
+Tensor plain_maps(const Tensor& maps) {
+  if (maps.dim() != 3 || maps.numel() == 0) {
+    fail(ErrorCode::BadInput, "maps are [N, h, w] with at least one map and pixel, not ",
+         maps.sizes());
+  }
+  Tensor plain = maps.to(at::kDouble).contiguous();
   if (!plain.isfinite().all().item<bool>()) {
     fail(ErrorCode::Numerical, "the map holds NaN or infinity; nothing can be measured on it");
   }
   return plain;
 }
 
-Tensor plain_mask(const Tensor& mask, const Tensor& map, const char* name) {
-  if (mask.sizes() != map.sizes()) {
-    fail(ErrorCode::BadInput, "the ", name, " has shape ", mask.sizes(), ", the map ", map.sizes(),
-         "; both must be in the picture's geometry");
+Tensor plain_masks(const Tensor& masks, const Tensor& maps, const char* name) {
+  const bool shared = masks.dim() == 2;
+  if (masks.sizes() != (shared ? maps.sizes().slice(1) : maps.sizes())) {
+    fail(ErrorCode::BadInput, "the ", name, " has shape ", masks.sizes(), ", the map ",
+         shared ? maps.sizes().slice(1) : maps.sizes(), "; both must be in the picture's geometry");
   }
-  return mask.to(at::kCPU, at::kBool).contiguous();
+  return masks.to(maps.device(), at::kBool).expand(maps.sizes());
 }
 
-bool is_constant(const Tensor& map) { return map.min().item<double>() == map.max().item<double>(); }
+Tensor counted_pixels(const Tensor& ignored, const Tensor& maps) {
+  if (!ignored.defined()) return at::ones(maps.sizes(), maps.options().dtype(at::kBool));
+  return plain_masks(ignored, maps, "mask of ignored pixels").logical_not();
+}
+
+Tensor are_constant(const Tensor& maps) {
+  const Tensor rows = maps.flatten(1);
+  return rows.amin(1) == rows.amax(1);
+}
 
 }  // namespace limn

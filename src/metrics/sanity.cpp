@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/correlation.h"
 #include "base/counter_random.h"
@@ -14,16 +15,17 @@
 #include "limn/heatmap.h"
 #include "metrics/metric_base.h"
 #include "metrics/randomizer.h"
+#include "metrics/region.h"
 
 namespace limn {
 namespace {
 
 constexpr double kFlagged = 0.5, kPassed = 0.3;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-bool is_constant(const Tensor& map) { return map.min().equal(map.max()); }
-
-bool says_nothing(const Tensor& map) {
-  return !map.defined() || !map.isfinite().all().item<bool>() || is_constant(map);
+/// bool [N]: maps [N, h, w] that are constant or not finite.
+Tensor say_nothing(const Tensor& maps) {
+  return are_constant(maps).logical_or(maps.flatten(1).isfinite().all(1).logical_not());
 }
 
 /// Explains each picture for its class, at one size; undefined where that map is not finite.
@@ -55,8 +57,7 @@ class Explainer {
     try {
       const Tensor x = x_.index_select(0, at::tensor(rows, at::kLong).to(x_.device()));
       const Explanation result = method_.explain(model, x, Target::of_class(kind), options_);
-      const Tensor maps =
-          resize_maps(result.map().to(at::kCPU, at::kFloat), height_, width_).to(at::kDouble);
+      const Tensor maps = resize_maps(result.map().to(at::kFloat), height_, width_).to(at::kDouble);
       for (std::size_t i = 0; i < rows.size(); ++i) {
         out[static_cast<std::size_t>(rows[i])] = maps[static_cast<std::int64_t>(i)];
       }
@@ -105,20 +106,40 @@ void check(const Model& model, const Tensor& x, const std::vector<std::int64_t>&
 
 }  // namespace
 
-MapSimilarity map_similarity(const Tensor& original, const Tensor& other) {
-  if (says_nothing(other)) return {.degenerate = true};
-  const Tensor a = original.to(at::kCPU, at::kDouble), b = other.to(at::kCPU, at::kDouble);
-  const auto strength = [](const Tensor& map) {
-    const Tensor size = map.abs();
-    return size / size.max().clamp_min(1e-300);
+std::vector<MapSimilarity> batched::map_similarity(const Tensor& originals, const Tensor& others) {
+  const Tensor a = originals.to(at::kDouble), given = others.to(a.options());
+  if (a.dim() != 3 || a.sizes() != given.sizes()) {
+    fail(ErrorCode::BadInput, "maps are [N, h, w] and of one shape, not ", a.sizes(), " and ",
+         given.sizes());
+  }
+  const Tensor degenerate = say_nothing(given);
+  const Tensor b = given.masked_fill(degenerate.view({-1, 1, 1}), 0);
+  const auto strength = [](const Tensor& maps) {
+    const Tensor size = maps.abs();
+    return size / size.amax({1, 2}, true).clamp_min(1e-300);
   };
-  const MapComparison compared = compare_maps(strength(a), strength(b));
-  MapSimilarity out;
-  // A map of one strength in two signs has no order of strengths.
-  out.spearman = is_constant(b.abs()) ? 0 : compared.rank_correlation;
-  out.signed_spearman = rank_correlation(a, b);
-  out.ssim = is_constant(b.abs()) ? 0 : compared.ssim;
+  const auto compared = batched::compare_maps(strength(a), strength(b));
+  // A map of one strength in two signs has no order of strengths, one that is degenerate none.
+  const Tensor orderless = are_constant(b.abs());
+  const auto known = [](const Tensor& values, const Tensor& unless) {
+    return values.masked_fill(unless, 0).cpu();
+  };
+  const Tensor spearman = known(compared.rank_correlation, orderless);
+  const Tensor signed_spearman = known(rank_correlations(a.flatten(1), b.flatten(1)), degenerate);
+  const Tensor ssim = known(compared.ssim, orderless), nothing = degenerate.cpu();
+  std::vector<MapSimilarity> out;
+  for (std::int64_t i = 0; i < a.size(0); ++i) {
+    out.push_back({.spearman = spearman[i].item<double>(),
+                   .signed_spearman = signed_spearman[i].item<double>(),
+                   .ssim = ssim[i].item<double>(),
+                   .degenerate = nothing[i].item<bool>()});
+  }
   return out;
+}
+
+MapSimilarity map_similarity(const Tensor& original, const Tensor& other) {
+  if (!other.defined()) return {.degenerate = true};
+  return batched::map_similarity(one_map(original), other.unsqueeze(0)).front();
 }
 
 std::vector<SanityResult> sanity_check(const Model& model, const Method& method, const Tensor& x,
@@ -128,20 +149,31 @@ std::vector<SanityResult> sanity_check(const Model& model, const Method& method,
   check(model, x, classes, maps);
   std::vector<SanityResult> results(classes.size());
   const Explainer explainer(method, x, explaining, maps);
+  const Tensor constant = say_nothing(maps).cpu();
+  std::vector<std::int64_t> judged;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    results[i].constant = constant[row].item<bool>();
+    if (!results[i].constant) judged.push_back(row);
+  }
+  const Tensor originals = maps.index_select(0, at::tensor(judged, at::kLong).to(maps.device()));
   const auto compare = [&](const Model& changed, const std::vector<std::int64_t>& asked,
                            auto&& keep) {
-    const Tensors others = explainer.maps(changed, asked);
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      if (results[i].constant) continue;
-      const MapSimilarity similarity =
-          map_similarity(maps[static_cast<std::int64_t>(i)], others[i]);
-      results[i].degenerate += similarity.degenerate ? 1 : 0;
-      keep(results[i], similarity);
+    const Tensors all = explainer.maps(changed, asked);
+    if (judged.empty()) return;
+    Tensors others;
+    for (const std::int64_t row : judged) {
+      const Tensor& other = all[static_cast<std::size_t>(row)];
+      others.push_back((other.defined() ? other : at::full(maps.sizes().slice(1), kNaN))
+                           .to(maps.device(), at::kDouble));
+    }
+    const auto similar = batched::map_similarity(originals, at::stack(others));
+    for (std::size_t i = 0; i < judged.size(); ++i) {
+      SanityResult& result = results[static_cast<std::size_t>(judged[i])];
+      result.degenerate += similar[i].degenerate ? 1 : 0;
+      keep(result, similar[i]);
     }
   };
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    results[i].constant = says_nothing(maps[static_cast<std::int64_t>(i)]);
-  }
   Randomizer randomizer(model, options.randomize);
   const bool cascading = options.randomize.mode == "cascading";
   std::int64_t next = 0;

@@ -21,45 +21,36 @@ double share_of(std::int64_t part, std::int64_t whole) {
 
 }  // namespace
 
-double otsu_threshold(const Tensor& map) {
-  constexpr int kBins = 256;
-  const Tensor values = plain_map(map);
-  const double low = values.min().item<double>(), high = values.max().item<double>();
-  if (low == high) return low;
-  const double width = (high - low) / kBins;
-  const auto center = [&](int bin) { return low + (bin + .5) * width; };
-  std::vector<double> count(kBins, 0);
-  const auto* v = values.data_ptr<double>();
-  double sum = 0;
-  for (std::int64_t i = 0; i < values.numel(); ++i) {
-    const int bin = std::clamp(static_cast<int>((v[i] - low) / width), 0, kBins - 1);
-    ++count[static_cast<std::size_t>(bin)];
-    sum += center(bin);
-  }
-  double below = 0, below_sum = 0, best = -1;
-  int best_bin = 0;
-  const auto total = static_cast<double>(values.numel());
-  for (int bin = 0; bin + 1 < kBins; ++bin) {
-    const double here = count[static_cast<std::size_t>(bin)];
-    below += here;
-    below_sum += here * center(bin);
-    const double above = total - below;
-    // The lowest and the highest bin are never empty: below and above are at least 1.
-    const double apart = below_sum / below - (sum - below_sum) / above;
-    const double between = below * above * apart * apart;
-    if (between > best) {
-      best = between;
-      best_bin = bin;
-    }
-  }
-  return center(best_bin);
+Tensor batched::otsu_threshold(const Tensor& maps) {
+  constexpr std::int64_t kBins = 256;
+  const Tensor rows = plain_maps(maps).flatten(1);
+  const Tensor low = rows.amin(1, true), high = rows.amax(1, true);
+  const Tensor step = (high - low) / kBins;
+  const Tensor constant = step == 0;
+  const Tensor width = at::where(constant, at::ones_like(step), step);
+  const Tensor bins = ((rows - low) / width).to(at::kLong).clamp(0, kBins - 1);
+  const Tensor count =
+      at::zeros({rows.size(0), kBins}, rows.options()).scatter_add_(1, bins, at::ones_like(rows));
+  const Tensor center = low + (at::arange(kBins, rows.options()) + .5) * width;
+  const Tensor below = count.cumsum(1), below_sum = (count * center).cumsum(1);
+  // The highest bin is never empty: above every bin but it lies at least one pixel.
+  const auto but_last = [](const Tensor& of) { return of.narrow(1, 0, kBins - 1); };
+  const auto above = [&](const Tensor& of) { return of.narrow(1, kBins - 1, 1) - but_last(of); };
+  const Tensor apart = but_last(below_sum) / but_last(below) - above(below_sum) / above(below);
+  const Tensor between = but_last(below) * above(below) * apart.square();
+  const Tensor best = center.gather(1, between.argmax(1, true));
+  return at::where(constant, low, best).squeeze(1);
 }
 
-double map_threshold(const Tensor& map, const std::string& rule) {
-  const Tensor values = plain_map(map);
-  if (rule == "zero") return 0;
-  if (rule == "mean") return values.mean().item<double>();
-  if (rule == "otsu") return otsu_threshold(values);
+double otsu_threshold(const Tensor& map) {
+  return batched::otsu_threshold(one_map(map)).item<double>();
+}
+
+Tensor batched::map_threshold(const Tensor& maps, const std::string& rule) {
+  const Tensor values = plain_maps(maps);
+  if (rule == "zero") return at::zeros({values.size(0)}, values.options());
+  if (rule == "mean") return values.mean({1, 2});
+  if (rule == "otsu") return batched::otsu_threshold(values);
   double share = 0;
   const auto* end = rule.data() + rule.size();
   const auto read = std::from_chars(rule.data(), end, share);
@@ -68,13 +59,21 @@ double map_threshold(const Tensor& map, const std::string& rule) {
          "\"; legal: zero, mean, otsu, or a number such as 0.2: a share of the map's largest "
          "absolute value");
   }
-  return share * values.abs().max().item<double>();
+  return share * values.abs().amax({1, 2});
+}
+
+double map_threshold(const Tensor& map, const std::string& rule) {
+  return batched::map_threshold(one_map(map), rule).item<double>();
+}
+
+Tensor batched::segment_map(const Tensor& maps, const std::string& rule) {
+  const Tensor values = plain_maps(maps);
+  const Tensor above = values > batched::map_threshold(values, rule).view({-1, 1, 1});
+  return above.logical_and(are_constant(values).logical_not().view({-1, 1, 1}));
 }
 
 Tensor segment_map(const Tensor& map, const std::string& rule) {
-  const Tensor values = plain_map(map);
-  const double threshold = map_threshold(values, rule);
-  return is_constant(values) ? at::zeros_like(values, at::kBool) : values > threshold;
+  return batched::segment_map(one_map(map), rule).squeeze(0);
 }
 
 SegmentationCounts& SegmentationCounts::operator+=(const SegmentationCounts& other) {
@@ -112,22 +111,31 @@ double SegmentationCounts::average_precision() const {
   return right * right + (1 - right) / 2;
 }
 
-SegmentationCounts count_segmentation(const Tensor& predicted, const Tensor& mask,
-                                      const Tensor& ignored) {
-  const Tensor p = plain_mask(predicted, mask, "prediction");
-  const Tensor m = plain_mask(mask, mask);
-  Tensor counts = at::ones_like(m);
-  if (ignored.defined()) counts = plain_mask(ignored, mask, "mask of ignored pixels") == 0;
-  const auto size = [&](const Tensor& set) {
-    return set.logical_and(counts).sum().item<std::int64_t>();
-  };
-  SegmentationCounts out;
+batched::SegmentationCounts batched::count_segmentation(const Tensor& predicted,
+                                                        const Tensor& masks,
+                                                        const Tensor& ignored) {
+  if (predicted.dim() != 3 || predicted.numel() == 0) {
+    fail(ErrorCode::BadInput, "predictions are [N, h, w] with at least one pixel, not ",
+         predicted.sizes());
+  }
+  const Tensor p = predicted.to(at::kBool), m = plain_masks(masks, predicted);
+  const Tensor counts = counted_pixels(ignored, predicted);
+  const auto size = [&](const Tensor& set) { return set.logical_and(counts).sum({1, 2}); };
+  batched::SegmentationCounts out;
   out.true_foreground = size(p.logical_and(m));
   out.false_foreground = size(p) - out.true_foreground;
   out.false_background = size(m) - out.true_foreground;
-  out.true_background =
-      size(at::ones_like(m)) - out.true_foreground - out.false_foreground - out.false_background;
+  out.true_background = size(p.logical_or(m).logical_not());
   return out;
+}
+
+SegmentationCounts count_segmentation(const Tensor& predicted, const Tensor& mask,
+                                      const Tensor& ignored) {
+  const auto counts = batched::count_segmentation(one_map(predicted), mask, ignored);
+  return {.true_foreground = counts.true_foreground.item<std::int64_t>(),
+          .false_foreground = counts.false_foreground.item<std::int64_t>(),
+          .true_background = counts.true_background.item<std::int64_t>(),
+          .false_background = counts.false_background.item<std::int64_t>()};
 }
 
 }  // namespace limn

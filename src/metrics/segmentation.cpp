@@ -40,38 +40,53 @@ Fields fields(SegmentationOptions& o) {
           integer_field("iterations", o.iterations, 1, 1000, "with crf: steps of mean field")};
 }
 
-Tensor foreground(const SegmentationOptions& o, const MetricCase& one) {
-  const Tensor map = plain_map(one.original);
-  if (!o.crf || is_constant(map)) return segment_map(map, o.threshold);
-  const Tensor above = (map - map_threshold(map, o.threshold)).unsqueeze(0);
-  const Tensor unary = crf_unary(class_probabilities(above, o.alpha));
-  const Tensor marginal = dense_crf(unary, one.picture, {.iterations = o.iterations});
-  return marginal[1] > marginal[0];
+SegmentationCounts counts_of(const Measurement& one) {
+  const auto count = [&](const char* name) {
+    return static_cast<std::int64_t>(one.values.at(name));
+  };
+  return {.true_foreground = count("true-foreground"),
+          .false_foreground = count("false-foreground"),
+          .true_background = count("true-background"),
+          .false_background = count("false-background")};
 }
 
-Measurement measure(const SegmentationOptions& o, const MetricCase& one) {
-  const Region region = region_of(one, o.region);
-  if (!region.skipped.empty()) return {.skipped = region.skipped};
-  const SegmentationCounts counts =
-      count_segmentation(foreground(o, one), region.mask, region.ignored);
-  const auto value = [](std::int64_t count) { return static_cast<double>(count); };
-  return {.values = {{"true-foreground", value(counts.true_foreground)},
-                     {"false-foreground", value(counts.false_foreground)},
-                     {"true-background", value(counts.true_background)},
-                     {"false-background", value(counts.false_background)},
-                     {"average-precision", counts.average_precision()}}};
+/// bool [N, h, w].
+Tensor foreground(const SegmentationOptions& o, const RegionBatch& batch) {
+  Tensor out = batched::segment_map(batch.maps, o.threshold);
+  if (!o.crf) return out;
+  const Tensor maps = plain_maps(batch.maps);
+  const Tensor above = maps - batched::map_threshold(maps, o.threshold).view({-1, 1, 1});
+  const Tensor constant = are_constant(maps).cpu();
+  for (std::size_t i = 0; i < batch.cases.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    if (constant[row].item<bool>()) continue;
+    const Tensor unary = crf_unary(class_probabilities(above.narrow(0, row, 1), o.alpha));
+    const Tensor marginal = dense_crf(unary, batch.cases[i]->picture, {.iterations = o.iterations});
+    out[row].copy_(marginal[1] > marginal[0]);
+  }
+  return out;
+}
+
+std::vector<Measurement> measure(const SegmentationOptions& o,
+                                 const std::vector<MetricCase>& cases) {
+  auto out = measure_regions(cases, o.region, [&](const RegionBatch& batch) -> RegionValues {
+    const auto counts =
+        batched::count_segmentation(foreground(o, batch), batch.masks, batch.ignored);
+    return {{"true-foreground", counts.true_foreground},
+            {"false-foreground", counts.false_foreground},
+            {"true-background", counts.true_background},
+            {"false-background", counts.false_background}};
+  });
+  for (auto& one : out) {
+    if (one.skipped.empty()) one.values["average-precision"] = counts_of(one).average_precision();
+  }
+  return out;
 }
 
 std::vector<double> summarize(const SegmentationOptions&, const std::vector<MetricRow>& rows) {
   SegmentationCounts sum;
   for (const auto& row : rows) {
-    const auto& values = row.measurement.values;
-    if (values.empty()) continue;
-    const auto count = [&](const char* name) { return static_cast<std::int64_t>(values.at(name)); };
-    sum += {.true_foreground = count("true-foreground"),
-            .false_foreground = count("false-foreground"),
-            .true_background = count("true-background"),
-            .false_background = count("false-background")};
+    if (!row.measurement.values.empty()) sum += counts_of(row.measurement);
   }
   return {sum.mean_iou(), sum.pixel_accuracy(), mean_of(rows, "average-precision")};
 }

@@ -41,18 +41,13 @@ Tensor moved(const Tensor& x, std::int64_t first, std::int64_t count, std::uint6
   return at::cat(some);
 }
 
-/// The map of one sample, float64.
-Tensor map_of(const Explanation& explanation, std::int64_t sample) {
-  return explanation.map()[sample].to(at::kCPU, at::kDouble);
-}
-
 }  // namespace
 
 Sensitivity sensitivity(const Model& model, const Method& method, const Tensor& x,
                         std::int64_t target, const Explanation& explanation,
                         const ExplainOptions& explain, const SensitivityOptions& options) {
   check(x, explanation, options);
-  const Tensor before = map_of(explanation, 0);
+  const Tensor before = explanation.map().narrow(0, 0, 1).to(at::kDouble);
   const double size = before.norm().item<double>();
   if (!(size > 0)) {
     fail(ErrorCode::Numerical,
@@ -69,8 +64,10 @@ Sensitivity sensitivity(const Model& model, const Method& method, const Tensor& 
     const std::int64_t count = std::min(batch, options.samples - first);
     const Tensor some = moved(x, first, fixed > 0 ? fixed : count, explain.seed, options.radius);
     const Explanation after = method.explain(model, some, Target::of_class(target), again);
+    const Tensor moves = after.map().narrow(0, 0, count).to(at::kDouble) - before;
+    const Tensor change = (moves.flatten(1).norm(2, 1) / size).cpu();
     for (std::int64_t i = 0; i < count; ++i) {
-      out.change.push_back((map_of(after, i) - before).norm().item<double>() / size);
+      out.change.push_back(change[i].item<double>());
       out.max = std::max(out.max, out.change.back());
       out.mean += out.change.back() / static_cast<double>(options.samples);
     }

@@ -82,6 +82,51 @@ TEST_F(BadPictures, BrokenOnesAreCountedAndTriedAgain) {
   EXPECT_EQ(lines("run"), lines("whole"));
 }
 
+/// The square root has no slope at a black pixel.
+TEST_F(BadPictures, OneThatCannotBeExplainedDoesNotTakeTheOthersWithIt) {
+  Draft draft = small_model();
+  const auto node = [&](const std::string& op, std::vector<std::string> inputs,
+                        const std::string& output) {
+    DraftNode one = draft.nodes.front();
+    one.name = one.op = op;
+    one.attributes = {};
+    one.inputs = std::move(inputs);
+    one.outputs = {output};
+    return one;
+  };
+  draft.constants.insert({"two", at::full({1}, 2.0F)});
+  draft.nodes.front().inputs[0] = "root";
+  draft.nodes.insert(draft.nodes.begin(),
+                     {node("Add", {"input", "two"}, "light"), node("Sqrt", {"light"}, "root")});
+  write_onnx(draft, folder_ / "small.onnx");
+  at::manual_seed(3);
+  for (const std::string name : {"a", "b", "c", "d"}) {
+    Tensor pixels = at::randint(30, 255, {30, 40, 3}, at::kByte);
+    if (name == "c") pixels.slice(0, 5, 20).fill_(0);
+    write_text(picture(name), encode_png(pixels));
+  }
+  const Suite asked = parse_suite("title Maps\nmodel small " + (folder_ / "small.onnx") +
+                                      "\ndata shapes csv(" + (folder_ / "table.csv") +
+                                      ")\nmethod gradient\nlabels L\nmetric posneg-miou\n",
+                                  "small");
+  BenchOptions options = into("run");
+  options.batch = 4;
+  const std::string said = message([&] { run_suite(asked, options); });
+  EXPECT_NE(said.find("method gradient"), std::string::npos) << said;
+  EXPECT_NE(said.find("made NaN"), std::string::npos) << said;
+  options.skip_bad = true;
+  run_suite(asked, options);
+  std::set<std::string> judged;
+  each_result(file("run", "results.jsonl"), [&](ResultLine&& line) {
+    if (line.method.find("gradient") == std::string::npos) return;
+    const Measurement& got = line.measurement;
+    if (got.values.count("positive") > 0) judged.insert(line.image);
+    EXPECT_EQ(got.skipped.find("NaN") != std::string::npos, line.image == "c.png")
+        << line.image << ": " << got.skipped;
+  });
+  EXPECT_EQ(judged, (std::set<std::string>{"a.png", "b.png", "d.png"}));
+}
+
 TEST_F(Bench, WhatCannotBeRunIsSaidBeforeWorkStarts) {
   const auto refused = [&](const std::string& text, const std::string& words) {
     const std::string said = message([&] { run_suite(parse_suite(text, "small"), into("run")); });

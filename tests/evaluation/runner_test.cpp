@@ -82,9 +82,14 @@ TEST_F(Bench, AFinishedRunHasNothingToDo) {
 
 struct Stop {};
 
+/// Judged as a batch and one by one.
+constexpr const char* kMapMetrics =
+    "labels L\nmetric energy-pointing-game\nmetric posneg-miou(center=mean)\n";
+
 /// Stopped at every point where a run can be stopped from inside, and gone on with.
 TEST_F(Bench, AnInterruptedRunEndsAsAWholeOne) {
-  run_suite(suite(3), into("whole"));
+  const Suite asked = suite(3, kMapMetrics);
+  run_suite(asked, into("whole"));
   const auto whole = lines("whole");
   for (int stop = 1;; ++stop) {
     const std::string name = "stopped" + std::to_string(stop);
@@ -95,13 +100,13 @@ TEST_F(Bench, AnInterruptedRunEndsAsAWholeOne) {
     };
     bool was_stopped = false;
     try {
-      run_suite(suite(3), options);
+      run_suite(asked, options);
     } catch (const Stop&) {
       was_stopped = true;
     }
     if (!was_stopped) break;
     const auto kept = read_text(file(name, "results.jsonl"));
-    run_suite(suite(3), into(name));
+    run_suite(asked, into(name));
     EXPECT_EQ(lines(name), whole) << stop;
     EXPECT_EQ(read_text(file(name, "results.jsonl")).rfind(kept, 0), 0U) << "lines stay";
     ASSERT_LT(stop, 200);
@@ -111,7 +116,8 @@ TEST_F(Bench, AnInterruptedRunEndsAsAWholeOne) {
 
 /// What SIGKILL, or a machine without power, can leave: any beginning of either file.
 TEST_F(Bench, FilesCutAnywhereEndAsAWholeRun) {
-  run_suite(suite(3), into("whole"));
+  const Suite asked = suite(3, kMapMetrics);
+  run_suite(asked, into("whole"));
   const auto whole = lines("whole");
   const std::string results = read_text(file("whole", "results.jsonl"));
   const std::string pictures = read_text(file("whole", "pictures.jsonl"));
@@ -131,7 +137,7 @@ TEST_F(Bench, FilesCutAnywhereEndAsAWholeRun) {
     write_text(file("cut", "run.json"), read_text(file("whole", "run.json")));
     write_text(file("cut", "results.jsonl"), results.substr(0, cut));
     write_text(file("cut", "pictures.jsonl"), log);
-    run_suite(suite(3), into("cut"));
+    run_suite(asked, into("cut"));
     EXPECT_EQ(lines("cut"), whole) << cut;
   }
 }
@@ -235,7 +241,7 @@ TEST_F(Bench, TheSameWorkInOtherWordsGoesOn) {
 TEST_F(Bench, PicturesThatSharePassesGiveTheSameNumbers) {
   // One shape in each picture: those of one class share passes.
   const std::string data = "shapes(n=8, size=24, seed=5, min-shapes=1, max-shapes=1)";
-  const Suite one = parse_suite(suite_text(data), "small");
+  const Suite one = parse_suite(suite_text(data, kMapMetrics), "small");
   run_suite(one, into("single"));
   BenchOptions options = into("batch");
   options.batch = 8;
@@ -246,9 +252,11 @@ TEST_F(Bench, PicturesThatSharePassesGiveTheSameNumbers) {
   std::size_t count = 0;
   each_result(file("batch", "results.jsonl"), [&](ResultLine&& line) {
     ASSERT_TRUE(single.contains(line.key())) << line.key();
-    EXPECT_NEAR(line.measurement.values.at("area"),
-                single.at(line.key()).measurement.values.at("area"), 1e-4)
-        << line.key();
+    const Measurement& alone = single.at(line.key()).measurement;
+    ASSERT_EQ(line.measurement.values.size(), alone.values.size()) << line.key();
+    for (const auto& [name, value] : alone.values) {
+      EXPECT_NEAR(line.measurement.values.at(name), value, 1e-4) << line.key();
+    }
     ++count;
   });
   EXPECT_EQ(count, single.size());

@@ -1,0 +1,53 @@
+// A picture of a run with its classes, and the maps of them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "evaluation/cases.h"
+#include "evaluation/picture_log.h"
+#include "limn/image.h"
+#include "limn/metric.h"
+
+namespace limn {
+
+/// A picture ready to explain.
+struct BenchSample {
+  DatasetItem item;
+  PreparedInput prepared;
+  std::vector<BenchCase> cases;
+  std::vector<Truth> truths;  ///< per case
+  PictureLine line;
+  std::size_t place = 0;     ///< of its data set in the plan
+  bool is_finished = false;  ///< by an earlier run; here for the others of its group
+
+  std::vector<std::int64_t> targets() const;
+  bool shares_passes_with(const BenchSample& other) const;
+};
+
+/// The map of one class of one sample. The sample must outlive it.
+class BenchMap {
+ public:
+  /// `all` explains `count` samples, of which this is number `row`; `place` is that of the class
+  /// among the sample's.
+  BenchMap(const BenchSample& sample, std::size_t place, const Model& model, const Explanation& all,
+           std::int64_t row, std::int64_t count);
+
+  const BenchSample& sample() const { return *sample_; }
+  const BenchCase& given() const { return sample_->cases[place_]; }
+  /// Of the first class of its sample.
+  bool is_first() const { return place_ == 0; }
+  bool is_signed() const { return explanation_.is_signed; }
+  /// In the picture's geometry.
+  const Tensor& original() const { return original_; }
+  /// References this map, and what is given.
+  MetricCase metric_case(const Model& model, const Method& method,
+                         const ExplainOptions& options) const;
+
+ private:
+  const BenchSample* sample_;
+  std::size_t place_;
+  Explanation explanation_;
+  Tensor map_, original_;
+};
+
+}  // namespace limn
