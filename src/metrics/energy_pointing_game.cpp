@@ -13,7 +13,7 @@ namespace limn {
 
 Tensor batched::energy_inside(const Tensor& maps, const Tensor& masks, MapPart part) {
   Tensor energy = plain_maps(maps);
-  const Tensor inside = plain_masks(masks, energy);
+  const Tensor inside = plain_masks(masks, energy).to(at::kDouble);
   if (part == MapPart::Positive) energy = energy.clamp_min(0);
   const Tensor share = (energy * inside).sum({1, 2}) / energy.sum({1, 2});
   return at::where(share.isfinite(), share, at::zeros_like(share));

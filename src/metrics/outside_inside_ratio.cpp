@@ -29,7 +29,7 @@ batched::OutsideInside batched::outside_inside(const Tensor& maps, const Tensor&
   const Tensor counts = counted_pixels(ignored, values);
   const auto mean = [&](const Tensor& pixels) {
     const Tensor chosen = pixels.logical_and(counts);
-    return (values * chosen).sum({1, 2}) / chosen.sum({1, 2});
+    return (values * chosen.to(at::kDouble)).sum({1, 2}) / chosen.sum({1, 2});
   };
   return {.outside = mean(object.logical_not()), .inside = mean(object)};
 }

@@ -35,15 +35,16 @@ Tensor places_near(const Tensor& points, double tolerance, std::int64_t size) {
 namespace batched {
 
 MapPoints largest_point(const Tensor& maps) {
-  // A pointing game costs next to nothing beside its map, so that maps are not widened first.
+  // A pointing game costs next to nothing beside its map: maps are not widened first, and reduced
+  // to rows before a place is looked for.
   const bool narrow = maps.dim() == 3 && maps.numel() > 0 && maps.scalar_type() == at::kFloat;
-  const Tensor rows = (narrow ? maps : plain_maps(maps)).flatten(1);
-  const auto [high, place] = rows.max(1);
-  const Tensor low = rows.amin(1);
+  const Tensor values = narrow ? maps : plain_maps(maps);
+  const auto [high, y] = values.amax(2).max(1);
+  const Tensor low = values.amin({1, 2});
   // NaN goes through both; what is wrong is said there.
   if (narrow && !low.isfinite().logical_and(high.isfinite()).all().item<bool>()) plain_maps(maps);
-  const Tensor y = place.div(maps.size(2), "floor");
-  return {.x = (place - y * maps.size(2)).to(at::kDouble),
+  const Tensor row = values.gather(1, y.view({-1, 1, 1}).expand({-1, 1, values.size(2)}));
+  return {.x = row.squeeze(1).argmax(1).to(at::kDouble),
           .y = y.to(at::kDouble),
           .constant = low == high};
 }

@@ -56,8 +56,8 @@ std::vector<Measurement> measure(const PosnegOptions& o, const std::vector<Metri
     Tensor maps = plain_maps(batch.maps);
     if (o.center == "mean") {
       // A constant map becomes exactly zero, whatever its mean is rounded to.
-      const Tensor varies = are_constant(maps).logical_not().view({-1, 1, 1});
-      maps = (maps - maps.mean({1, 2}, true)) * varies;
+      const Tensor varies = are_constant(maps).logical_not().to(at::kDouble);
+      maps = (maps - maps.mean({1, 2}, true)) * varies.view({-1, 1, 1});
     }
     const auto overlap = batched::signed_overlap(maps, batch.masks, batch.ignored);
     return {

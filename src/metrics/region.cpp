@@ -63,11 +63,17 @@ Region region_of(const MetricCase& one, const RegionOptions& options) {
     region.mask = region.mask.logical_and(region.ignored.logical_not());
     taken = taken.logical_or(region.ignored);
   }
-  if (!region.mask.any().item<bool>()) return skip("no pixel belongs to the class");
-  if (options.needs_rest && taken.all().item<bool>()) {
+  const auto size = [](const Tensor& set) { return set.sum().item<std::int64_t>(); };
+  if (size(region.mask) == 0) return skip("no pixel belongs to the class");
+  if (options.needs_rest && size(taken) == taken.numel()) {
     return skip("the class covers the whole picture");
   }
   return region;
+}
+
+/// One alone is not copied.
+Tensor stacked(const Tensors& of) {
+  return of.size() == 1 ? of.front().unsqueeze(0) : at::stack(of);
 }
 
 RegionBatch make_batch(const std::vector<MetricCase>& cases, const std::vector<Region>& regions,
@@ -82,13 +88,15 @@ RegionBatch make_batch(const std::vector<MetricCase>& cases, const std::vector<R
     masks.push_back(regions[row].mask);
     pixels.push_back(regions[row].pixels ? 1 : 0);
     any_ignored = any_ignored || regions[row].ignored.defined();
-    ignored.push_back(regions[row].ignored.defined() ? regions[row].ignored
-                                                     : at::zeros_like(regions[row].mask));
+    ignored.push_back(regions[row].ignored);
   }
-  batch.maps = at::stack(maps);
-  batch.masks = plain_masks(at::stack(masks), batch.maps);
-  if (any_ignored) batch.ignored = plain_masks(at::stack(ignored), batch.maps);
+  batch.maps = stacked(maps);
+  batch.masks = plain_masks(stacked(masks), batch.maps);
   batch.pixels = at::tensor(pixels, at::kLong).to(batch.maps.device(), at::kBool);
+  if (any_ignored) {
+    for (Tensor& one : ignored) one = one.defined() ? one : at::zeros_like(regions[rows[0]].mask);
+    batch.ignored = plain_masks(stacked(ignored), batch.maps);
+  }
   return batch;
 }
 
@@ -130,7 +138,9 @@ Tensor plain_maps(const Tensor& maps) {
          maps.sizes());
   }
   Tensor plain = maps.to(at::kDouble).contiguous();
-  if (!plain.isfinite().all().item<bool>()) {
+  // NaN goes through both extremes.
+  const Tensor low = plain.amin(), high = plain.amax();
+  if (!low.isfinite().logical_and(high.isfinite()).item<bool>()) {
     fail(ErrorCode::Numerical, "the map holds NaN or infinity; nothing can be measured on it");
   }
   return plain;
