@@ -19,8 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::atomic<bool> interrupted{false};
-/// In milliseconds(); before every clock at first.
-std::atomic<std::int64_t> last_signal{-1'000'000};
+/// When the last one came and which it was: milliseconds() * kNumbers + number.
+std::atomic<std::int64_t> last_signal{0};
+constexpr std::int64_t kNumbers = 1024;
 static_assert(std::atomic<bool>::is_always_lock_free &&
               std::atomic<std::int64_t>::is_always_lock_free);
 
@@ -32,11 +33,12 @@ std::int64_t milliseconds() {
 }
 
 void on_signal(int number) {
-  // One that follows at once is the same one: timeout(1) signals the process and then its group.
+  // The same again at once is an echo: timeout(1) signals the process and then its group.
   constexpr std::int64_t kEcho = 300;
   const std::int64_t now = milliseconds();
   std::int64_t last = last_signal;
-  if (now - last < kEcho || !last_signal.compare_exchange_strong(last, now)) return;
+  if (last % kNumbers == number && now - last / kNumbers < kEcho) return;
+  if (!last_signal.compare_exchange_strong(last, now * kNumbers + number)) return;
   // A second one ends the program at once.
   if (interrupted.exchange(true)) {
     std::signal(number, SIG_DFL);

@@ -5,7 +5,7 @@
 //
 // Each function has a form for many maps in the namespace `batched`: maps [N, h, w] on any device,
 // masks [N, h, w], or one [h, w] for all of them; the results are tensors [N] on the maps' device,
-// each as the function for one map gives it.
+// each as the function for one map gives it, up to rounding.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -110,7 +110,7 @@ struct MapPoints {
   Tensor constant;  ///< bool [N]: all values of the map are equal, so that it points nowhere
 };
 MapPoints largest_point(const Tensor& maps);
-/// bool [N].
+/// bool [N]; `constant` plays no part here, `map_hits` heeds it.
 Tensor point_hits(const Tensor& masks, const MapPoints& points, double tolerance = 15);
 Tensor map_hits(const Tensor& maps, const Tensor& masks, double tolerance = 15);
 
@@ -124,7 +124,7 @@ SignedOverlap signed_overlap(const Tensor& maps, const Tensor& masks, const Tens
 
 struct OutsideInside {
   Tensor outside, inside;  ///< float64 [N]; NaN where there is no such pixel
-  Tensor share() const;    ///< float64 [N]
+  Tensor share() const;    ///< float64 [N]; NaN as they
 };
 OutsideInside outside_inside(const Tensor& maps, const Tensor& masks, const Tensor& ignored = {});
 

@@ -50,9 +50,9 @@ struct MetricCase {
   const Tensor& x;                 ///< [1, C, H, W]: the model's input, preprocessed
   std::int64_t target = 0;         ///< the model's class
   const Explanation& explanation;  ///< of sample 0
-  const Tensor& map;               ///< float32 [H, W]: its map, resized to the input, on its device
-  const Tensor& original;          ///< float32 [h, w]: the same in the picture's geometry
-  const Tensor& picture;           ///< uint8 [h, w, 3]
+  const Tensor& map;       ///< float32 [H, W]: its map, resized to the input, where it was made
+  const Tensor& original;  ///< float32 [h, w]: the same in the picture's geometry
+  const Tensor& picture;   ///< uint8 [h, w, 3]
   const Truth* truth = nullptr;    ///< in the picture's geometry; null where nothing is known
   const Method* method = nullptr;  ///< what made the map, for metrics that explain again
   const ExplainOptions& options;
@@ -82,9 +82,13 @@ class Metric {
   /// One case. Defined for constant maps and empty masks, too: never a silent hit. Throws Error.
   virtual Measurement measure(const MetricCase& one) const = 0;
   /// True where `measure_all` judges maps of one size as one batch, on the maps' device.
-  virtual bool is_batched() const = 0;
-  /// Each case as `measure`, in order. Throws Error where one of them fails.
-  virtual std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const = 0;
+  virtual bool is_batched() const { return false; }
+  /// Each case as `measure`, in order; all maps are on one device. Throws Error where one fails.
+  virtual std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const {
+    std::vector<Measurement> out;
+    for (const auto& one : cases) out.push_back(measure(one));
+    return out;
+  }
   /// One number for each column, NaN where no row counts.
   virtual std::vector<double> summarize(const std::vector<MetricRow>& rows) const = 0;
 };

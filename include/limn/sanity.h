@@ -53,7 +53,8 @@ struct MapSimilarity {
 /// the shapes differ, Numerical where `original` is not finite.
 MapSimilarity map_similarity(const Tensor& original, const Tensor& other);
 namespace batched {
-/// Each map of [N, h, w] with the one of the same row: all passes on the device of `originals`.
+/// Each map of [N, h, w] with the one of the same row, on the device of `originals`. Throws as
+/// above.
 std::vector<MapSimilarity> map_similarity(const Tensor& originals, const Tensor& others);
 }  // namespace batched
 

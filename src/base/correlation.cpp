@@ -6,8 +6,8 @@
 namespace limn {
 namespace {
 
-/// Ranks from 1 within each row of [N, M]; ties share their mean. All sums are of halves of whole
-/// numbers, so that they are exact in any order.
+/// Ranks from 1 within each row of [N, M]; ties share their mean. Sums are of whole numbers: exact
+/// in any order.
 Tensor ranks(const Tensor& rows) {
   const std::int64_t count = rows.size(0), length = rows.size(1);
   const auto [values, order] = rows.sort(1);
@@ -32,10 +32,6 @@ Tensor cosines(const Tensor& a, const Tensor& b) {
   const Tensor aa = a.square().sum(1), bb = b.square().sum(1);
   const Tensor zero = (aa == 0).logical_or(bb == 0);
   return at::where(zero, (aa == bb).to(aa.scalar_type()), (a * b).sum(1) / (aa * bb).sqrt());
-}
-
-double cosine(const Tensor& a, const Tensor& b) {
-  return cosines(one_row(a), one_row(b)).item<double>();
 }
 
 Tensor rank_correlations(const Tensor& a, const Tensor& b) {

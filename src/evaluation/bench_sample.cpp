@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 #include "limn/target.h"
 
 namespace limn {
@@ -37,14 +39,13 @@ bool BenchSample::shares_passes_with(const BenchSample& other) const {
   return prepared.x.sizes() == other.prepared.x.sizes() && targets() == other.targets();
 }
 
-BenchMap::BenchMap(const BenchSample& sample, std::size_t place, const Model& model,
-                   const Explanation& all, std::int64_t row, std::int64_t count)
-    : sample_(&sample), place_(place), explanation_(part_of(model, all, row, count)) {
-  const Tensor own = explanation_.map().to(at::kFloat).contiguous();
-  const Tensor& x = sample.prepared.x;
-  map_ = resize_maps(own, x.size(2), x.size(3))[0];
-  original_ = to_original(own[0], sample.prepared.geometry);
-}
+BenchMap::BenchMap(const BenchSample& sample, std::size_t place, Explanation explanation,
+                   Tensor map, Tensor original)
+    : sample_(&sample),
+      place_(place),
+      explanation_(std::move(explanation)),
+      map_(std::move(map)),
+      original_(std::move(original)) {}
 
 MetricCase BenchMap::metric_case(const Model& model, const Method& method,
                                  const ExplainOptions& options) const {
@@ -58,6 +59,24 @@ MetricCase BenchMap::metric_case(const Model& model, const Method& method,
           .truth = given().labelled ? &sample_->truths[place_] : nullptr,
           .method = &method,
           .options = options};
+}
+
+void add_maps(const BenchSample& sample, const Model& model, const std::vector<Explanation>& all,
+              std::int64_t row, std::int64_t count, std::vector<BenchMap>& maps) {
+  std::vector<Explanation> parts;
+  Tensors own;
+  for (const auto& one : all) {
+    parts.push_back(part_of(model, one, row, count));
+    own.push_back(parts.back().map().to(at::kFloat));
+  }
+  const Tensor together = at::cat(own);
+  const Tensor& x = sample.prepared.x;
+  const Tensor shown = resize_maps(together, x.size(2), x.size(3));
+  const Tensor originals = to_original(together, sample.prepared.geometry);
+  for (std::size_t c = 0; c < parts.size(); ++c) {
+    const auto place = static_cast<std::int64_t>(c);
+    maps.emplace_back(sample, c, std::move(parts[c]), shown[place], originals[place]);
+  }
 }
 
 }  // namespace limn

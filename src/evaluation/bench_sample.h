@@ -27,15 +27,12 @@ struct BenchSample {
 /// The map of one class of one sample. The sample must outlive it.
 class BenchMap {
  public:
-  /// `all` explains `count` samples, of which this is number `row`; `place` is that of the class
-  /// among the sample's.
-  BenchMap(const BenchSample& sample, std::size_t place, const Model& model, const Explanation& all,
-           std::int64_t row, std::int64_t count);
+  /// `place` is that of the class among the sample's; `map` and `original` as in MetricCase.
+  BenchMap(const BenchSample& sample, std::size_t place, Explanation explanation, Tensor map,
+           Tensor original);
 
   const BenchSample& sample() const { return *sample_; }
   const BenchCase& given() const { return sample_->cases[place_]; }
-  /// Of the first class of its sample.
-  bool is_first() const { return place_ == 0; }
   bool is_signed() const { return explanation_.is_signed; }
   /// In the picture's geometry.
   const Tensor& original() const { return original_; }
@@ -49,5 +46,10 @@ class BenchMap {
   Explanation explanation_;
   Tensor map_, original_;
 };
+
+/// Adds the maps of all classes of a sample; `all` explains, for each class, `count` samples, of
+/// which this is number `row`.
+void add_maps(const BenchSample& sample, const Model& model, const std::vector<Explanation>& all,
+              std::int64_t row, std::int64_t count, std::vector<BenchMap>& maps);
 
 }  // namespace limn

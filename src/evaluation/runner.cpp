@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 
 #include "evaluation/bench_sample.h"
@@ -261,7 +260,12 @@ class Runner {
       if (!is_skipped(error)) throw;
       if (error.code() == ErrorCode::Numerical && bundle.size() > 1) {
         // One picture that overflows must not take the others with it.
-        for (BenchSample* sample : bundle) run_method(model, {sample}, number, progress);
+        const auto parts = static_cast<double>(bundle.size());
+        for (std::size_t k = 0; k < bundle.size(); ++k) {
+          if (!has_work({bundle[k]}, method)) continue;
+          run_method(model, {bundle[k]}, number,
+                     [&](double share) { progress((static_cast<double>(k) + share) / parts); });
+        }
         return;
       }
       failure = "the method fails: " + error.message();
@@ -269,18 +273,16 @@ class Runner {
     const auto count = static_cast<std::int64_t>(bundle.size());
     const double seconds =
         (clock_seconds() - start) / static_cast<double>(bundle.size() * targets.size());
-    std::deque<BenchMap> maps;
+    std::vector<BenchMap> maps;
     for (std::int64_t i = 0; i < count; ++i) {
       BenchSample& sample = *bundle[static_cast<std::size_t>(i)];
       sample.line.seconds[method.spec] = seconds;
-      for (std::size_t c = 0; c < sample.cases.size(); ++c) {
-        if (all.empty()) {
-          skip(sample, sample.cases[c], method, failure);
-        } else {
-          maps.emplace_back(sample, c, model.model, all[c], i, count);
-          show_example(maps.back(), number);
-        }
+      if (all.empty()) {
+        for (const auto& one : sample.cases) skip(sample, one, method, failure);
+        continue;
       }
+      add_maps(sample, model.model, all, i, count, maps);
+      show_example(maps[maps.size() - sample.cases.size()], number);
     }
     for (const auto& metric : plan_.metrics) measure(model, maps, method, metric, options);
   }
@@ -297,7 +299,7 @@ class Runner {
 
   void show_example(const BenchMap& map, std::size_t number) const {
     const BenchSample& sample = map.sample();
-    if (!map.is_first() || !is_example(sample)) return;
+    if (!is_example(sample)) return;
     write_example(options_.folder, sample.line, plan_.methods[number], number,
                   sample.item.picture.pixels, map.original().cpu(), map.is_signed());
   }
@@ -319,7 +321,7 @@ class Runner {
 
   /// Measures what is missing. A metric that takes batches sees every map that it wants, so that
   /// the numbers of a run that goes on do not depend on where it stopped.
-  void measure(const PlannedModel& model, const std::deque<BenchMap>& maps,
+  void measure(const PlannedModel& model, const std::vector<BenchMap>& maps,
                const PlannedMethod& method, const PlannedMetric& metric,
                const ExplainOptions& options) {
     const auto missing = [&](const BenchMap& map) {

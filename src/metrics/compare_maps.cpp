@@ -5,31 +5,35 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "base/correlation.h"
+#include "image/separable.h"
 #include "limn/error.h"
 
 namespace limn {
 namespace {
 
-Tensor ssim_window(std::int64_t height, std::int64_t width, const at::TensorOptions& options) {
-  constexpr std::int64_t kSide = 11;
-  if (height < kSide || width < kSide) {
-    return at::full({height, width}, 1 / static_cast<double>(height * width), options);
-  }
-  const Tensor place = at::arange(kSide, options) - (kSide - 1) / 2;
-  const Tensor line = at::exp(-place.square() / (2 * 1.5 * 1.5));
-  const Tensor window = at::outer(line, line);
-  return window / window.sum();
-}
-
 /// Of maps [N, h, w], [N].
 Tensor ssims(const Tensor& a, const Tensor& b) {
+  // A convolution takes the memory of many of its input.
+  constexpr std::int64_t kMostPixels = 1 << 22;
+  if (a.size(0) > 1 && a.numel() > kMostPixels) {
+    const std::int64_t half = a.size(0) / 2;
+    return at::cat({ssims(a.slice(0, 0, half), b.slice(0, 0, half)),
+                    ssims(a.slice(0, half), b.slice(0, half))});
+  }
   const Tensor range =
       (at::maximum(a.amax({1, 2}), b.amax({1, 2})) - at::minimum(a.amin({1, 2}), b.amin({1, 2})))
           .view({-1, 1, 1, 1});
   const Tensor c1 = (.01 * range).square(), c2 = (.03 * range).square();
-  const Tensor window = ssim_window(a.size(1), a.size(2), a.options()).unsqueeze(0).unsqueeze(0);
-  const auto mean = [&](const Tensor& maps) { return at::conv2d(maps.unsqueeze(1), window); };
+  constexpr std::int64_t kReach = 5;
+  const bool small = std::min(a.size(1), a.size(2)) < 2 * kReach + 1;
+  const std::vector<double> taps = gaussian_taps(kReach, 1.5);
+  const auto mean = [&](const Tensor& maps) {
+    return small ? maps.mean({1, 2}, true).unsqueeze(1)
+                 : filter_separable(maps.unsqueeze(1), taps, taps);
+  };
   const Tensor ma = mean(a), mb = mean(b);
   const Tensor va = mean(a * a) - ma * ma, vb = mean(b * b) - mb * mb, vab = mean(a * b) - ma * mb;
   const Tensor all =

@@ -20,7 +20,7 @@ Tensor batched::energy_inside(const Tensor& maps, const Tensor& masks, MapPart p
 }
 
 double energy_inside(const Tensor& map, const Tensor& mask, MapPart part) {
-  return batched::energy_inside(one_map(map), mask, part).item<double>();
+  return batched::energy_inside(one_map(map), one_map(mask, "mask"), part).item<double>();
 }
 
 namespace {

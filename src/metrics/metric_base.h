@@ -38,6 +38,9 @@ inline double class_mean_of(const std::vector<MetricRow>& rows, const std::strin
                          : sum / static_cast<double>(classes.size());
 }
 
+/// Why a case of a picture of which only the label is known does not count.
+inline constexpr const char* kNoTruth = "no boxes or pixels are known";
+
 namespace detail {
 
 template <typename Options>
@@ -48,9 +51,12 @@ class DefinedMetric final : public Metric {
   using MeasureAll = std::vector<Measurement> (*)(const Options&, const std::vector<MetricCase>&);
   using Summarize = std::vector<double> (*)(const Options&, const std::vector<MetricRow>&);
 
+  using IsBatched = bool (*)(const Options&);
+
   DefinedMetric(std::shared_ptr<const MetricInfo> info, FieldsOf fields,
-                std::variant<Measure, MeasureAll> measure, Summarize summarize, const Spec& spec)
-      : info_(std::move(info)), measure_(measure), summarize_(summarize) {
+                std::variant<Measure, MeasureAll> measure, Summarize summarize, IsBatched batched,
+                const Spec& spec)
+      : info_(std::move(info)), measure_(measure), summarize_(summarize), batched_(batched) {
     const Fields list = fields(options_);
     set_fields(list, spec);
     spec_ = fields_spec(info_->name, list);
@@ -58,15 +64,17 @@ class DefinedMetric final : public Metric {
   const MetricInfo& info() const override { return *info_; }
   Spec spec() const override { return spec_; }
   Measurement measure(const MetricCase& one) const override { return measure_all({one}).front(); }
-  bool is_batched() const override { return std::holds_alternative<MeasureAll>(measure_); }
+  bool is_batched() const override {
+    return std::holds_alternative<MeasureAll>(measure_) && (!batched_ || batched_(options_));
+  }
   std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const override {
     return in_context([&] { return info_->name; },
                       [&] {
-                        if (is_batched()) return std::get<MeasureAll>(measure_)(options_, cases);
-                        std::vector<Measurement> out;
-                        for (const auto& one : cases) {
-                          out.push_back(std::get<Measure>(measure_)(options_, one));
+                        if (const auto* all = std::get_if<MeasureAll>(&measure_)) {
+                          return (*all)(options_, cases);
                         }
+                        std::vector<Measurement> out;
+                        for (const auto& one : cases) out.push_back(measure_one(one));
                         return out;
                       });
   }
@@ -75,9 +83,17 @@ class DefinedMetric final : public Metric {
   }
 
  private:
+  Measurement measure_one(const MetricCase& one) const {
+    if (info_->needs_mask && (!one.truth || !one.truth->mask().defined())) {
+      return {.skipped = kNoTruth};
+    }
+    return std::get<Measure>(measure_)(options_, one);
+  }
+
   std::shared_ptr<const MetricInfo> info_;
   std::variant<Measure, MeasureAll> measure_;
   Summarize summarize_;
+  IsBatched batched_;
   Options options_;
   Spec spec_;
 };
@@ -85,11 +101,13 @@ class DefinedMetric final : public Metric {
 }  // namespace detail
 
 /// A metric from its info, its options' field list and its two functions: `measure` takes one case
-/// and gives its measurement, or takes all of them.
+/// and gives its measurement, or takes all of them; then `batched` says with which options they are
+/// judged as one batch (null: with all).
 template <typename Options, typename Measure>
 MetricEntry define_metric(MetricInfo info, Fields (*fields)(Options&), Measure measure,
                           std::vector<double> (*summarize)(const Options&,
-                                                           const std::vector<MetricRow>&)) {
+                                                           const std::vector<MetricRow>&),
+                          bool (*batched)(const Options&) = nullptr) {
   auto shared = std::make_shared<const MetricInfo>(info);
   return {.info = std::move(info),
           .options =
@@ -98,9 +116,9 @@ MetricEntry define_metric(MetricInfo info, Fields (*fields)(Options&), Measure m
                 return describe(fields(defaults));
               },
           .make =
-              [shared, fields, measure, summarize](const Spec& spec) {
+              [shared, fields, measure, summarize, batched](const Spec& spec) {
                 return std::make_unique<detail::DefinedMetric<Options>>(shared, fields, measure,
-                                                                        summarize, spec);
+                                                                        summarize, batched, spec);
               }};
 }
 

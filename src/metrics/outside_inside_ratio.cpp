@@ -19,7 +19,7 @@ double OutsideInside::share() const {
 
 Tensor batched::OutsideInside::share() const {
   const Tensor sum = outside + inside;
-  return at::where(sum > 0, outside / sum, at::full_like(sum, .5));
+  return at::where(sum == 0, at::full_like(sum, .5), outside / sum);
 }
 
 batched::OutsideInside batched::outside_inside(const Tensor& maps, const Tensor& masks,
@@ -35,7 +35,7 @@ batched::OutsideInside batched::outside_inside(const Tensor& maps, const Tensor&
 }
 
 OutsideInside outside_inside(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
-  const auto means = batched::outside_inside(one_map(map), mask, ignored);
+  const auto means = batched::outside_inside(one_map(map), one_map(mask, "mask"), ignored);
   const OutsideInside out{.outside = means.outside.item<double>(),
                           .inside = means.inside.item<double>()};
   if (std::isnan(out.outside) || std::isnan(out.inside)) {

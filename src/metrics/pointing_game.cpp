@@ -14,10 +14,9 @@
 namespace limn {
 namespace {
 
-void check(const MapPoint& point, double tolerance) {
-  if (!(tolerance >= 0) || !std::isfinite(point.x) || !std::isfinite(point.y)) {
-    fail(ErrorCode::InvalidArgument, "tolerance=", tolerance, ", point ", point.x, ", ", point.y,
-         ": give a tolerance of at least 0 and a finite point");
+void check_tolerance(double tolerance) {
+  if (!(tolerance >= 0)) {
+    fail(ErrorCode::InvalidArgument, "tolerance=", tolerance, "; give one of at least 0");
   }
 }
 
@@ -28,6 +27,11 @@ Tensor places_near(const Tensor& points, double tolerance, std::int64_t size) {
   const Tensor first =
       (points.floor() - std::ceil(tolerance)).clamp(0, static_cast<double>(size - count));
   return first.to(at::kLong).unsqueeze(1) + at::arange(count, first.options().dtype(at::kLong));
+}
+
+/// A constant map hits nothing.
+Tensor hits_of(const batched::MapPoints& points, const Tensor& masks, double tolerance) {
+  return batched::point_hits(masks, points, tolerance).logical_and(points.constant.logical_not());
 }
 
 }  // namespace
@@ -52,17 +56,19 @@ MapPoints largest_point(const Tensor& maps) {
 Tensor point_hits(const Tensor& masks, const MapPoints& points, double tolerance) {
   const std::int64_t count = points.x.numel();
   const bool shared = masks.dim() == 2;
-  if (!shared && (masks.dim() != 3 || masks.size(0) != count)) {
+  if (count < 1 || points.y.numel() != count ||
+      (!shared && (masks.dim() != 3 || masks.size(0) != count))) {
     fail(ErrorCode::BadInput, "masks are [h, w], or [N, h, w] for N points, not ", masks.sizes(),
-         " for ", count);
+         " for x ", points.x.sizes(), " and y ", points.y.sizes());
   }
-  check({}, tolerance);
+  check_tolerance(tolerance);
   if (!points.x.isfinite().logical_and(points.y.isfinite()).all().item<bool>()) {
     fail(ErrorCode::InvalidArgument, "a point is not finite");
   }
   const std::int64_t height = masks.size(-2), width = masks.size(-1);
-  const Tensor inside =
-      masks.to(points.x.device(), at::kBool).expand({count, height, width}).reshape({count, -1});
+  const Tensor inside = masks.to(points.x.device(), at::kBool)
+                            .expand({count, height, width})
+                            .reshape({count, height * width});
   // Only pixels within the tolerance are looked at.
   const Tensor rows = places_near(points.y, tolerance, height).unsqueeze(2);
   const Tensor columns = places_near(points.x, tolerance, width).unsqueeze(1);
@@ -73,9 +79,7 @@ Tensor point_hits(const Tensor& masks, const MapPoints& points, double tolerance
 }
 
 Tensor map_hits(const Tensor& maps, const Tensor& masks, double tolerance) {
-  const MapPoints points = largest_point(maps);
-  return point_hits(plain_masks(masks, maps), points, tolerance)
-      .logical_and(points.constant.logical_not());
+  return hits_of(largest_point(maps), plain_masks(masks, maps), tolerance);
 }
 
 }  // namespace batched
@@ -87,7 +91,7 @@ MapPoint largest_point(const Tensor& map) {
 
 bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
   if (mask.dim() != 2) fail(ErrorCode::BadInput, "a mask is [h, w], not ", mask.sizes());
-  check(point, tolerance);
+  check_tolerance(tolerance);
   batched::MapPoints points;
   points.x = at::full({1}, point.x, at::TensorOptions(mask.device()).dtype(at::kDouble));
   points.y = at::full_like(points.x, point.y);
@@ -95,7 +99,7 @@ bool point_hits(const Tensor& mask, const MapPoint& point, double tolerance) {
 }
 
 bool map_hits(const Tensor& map, const Tensor& mask, double tolerance) {
-  return batched::map_hits(one_map(map), mask, tolerance).item<bool>();
+  return batched::map_hits(one_map(map), one_map(mask, "mask"), tolerance).item<bool>();
 }
 
 namespace {
@@ -119,9 +123,7 @@ std::vector<Measurement> measure(const PointingOptions& o, const std::vector<Met
     const auto shorter = static_cast<double>(std::min(batch.maps.size(1), batch.maps.size(2)));
     const double tolerance = o.tolerance > 0 ? o.tolerance : o.tolerance_share * shorter;
     const batched::MapPoints points = batched::largest_point(batch.maps);
-    const Tensor hit = batched::point_hits(batch.masks, points, tolerance)
-                           .logical_and(points.constant.logical_not());
-    return {{"hit", hit}, {"x", points.x}, {"y", points.y}};
+    return {{"hit", hits_of(points, batch.masks, tolerance)}, {"x", points.x}, {"y", points.y}};
   });
 }
 

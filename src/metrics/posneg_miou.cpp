@@ -30,7 +30,7 @@ batched::SignedOverlap batched::signed_overlap(const Tensor& maps, const Tensor&
 }
 
 SignedOverlap signed_overlap(const Tensor& map, const Tensor& mask, const Tensor& ignored) {
-  const auto overlap = batched::signed_overlap(one_map(map), mask, ignored);
+  const auto overlap = batched::signed_overlap(one_map(map), one_map(mask, "mask"), ignored);
   const auto known = [](const Tensor& share) -> std::optional<double> {
     const auto value = share.item<double>();
     return std::isnan(value) ? std::nullopt : std::optional(value);

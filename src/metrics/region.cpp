@@ -3,9 +3,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "limn/error.h"
+#include "metrics/metric_base.h"
 
 namespace limn {
 
@@ -22,6 +24,15 @@ Field subset_field(RegionOptions& o) {
 
 namespace {
 
+/// In one batch, of which some metrics hold half a dozen copies in float64.
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 24;
+
+void check_size(const Tensor& mask, at::IntArrayRef size, const char* name) {
+  if (mask.sizes() == size) return;
+  fail(ErrorCode::BadInput, "the ", name, " has shape ", mask.sizes(), ", the map ", size,
+       "; both must be in the picture's geometry");
+}
+
 /// What belongs to the class in one case, on the CPU.
 struct Region {
   Tensor mask = {};     ///< bool [h, w]
@@ -30,17 +41,15 @@ struct Region {
   std::string skipped = {};  ///< why the case does not count
 };
 
+/// [h, w] like the case's map.
 Tensor checked_mask(const Tensor& mask, const MetricCase& one, const char* name) {
-  if (mask.sizes() != one.original.sizes()) {
-    fail(ErrorCode::BadInput, "the ", name, " has shape ", mask.sizes(), ", the map ",
-         one.original.sizes(), "; both must be in the picture's geometry");
-  }
-  return mask.to(at::kBool);
+  check_size(mask, one.original.sizes(), name);
+  return mask.to(at::kCPU, at::kBool);
 }
 
 Region region_of(const MetricCase& one, const RegionOptions& options) {
   const auto skip = [](std::string why) { return Region{.skipped = std::move(why)}; };
-  if (!one.truth || !one.truth->mask().defined()) return skip("no boxes or pixels are known");
+  if (!one.truth || !one.truth->mask().defined()) return skip(kNoTruth);
   const Truth& truth = *one.truth;
   if (options.subset == "dif" && !truth.in_difficult_list) {
     return skip("not in the data set's list of difficult pairs");
@@ -113,7 +122,7 @@ std::vector<Measurement> measure_regions(
     out[i].skipped = regions[i].skipped;
     if (out[i].skipped.empty()) of_size[cases[i].original.sizes().vec()].push_back(i);
   }
-  for (const auto& [size, rows] : of_size) {
+  const auto judge = [&](const std::vector<std::size_t>& rows) {
     for (const auto& [name, values] : measure(make_batch(cases, regions, rows))) {
       const Tensor plain = values.to(at::kCPU, at::kDouble).contiguous();
       for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -121,13 +130,24 @@ std::vector<Measurement> measure_regions(
         if (!std::isnan(value)) out[rows[i]].values[name] = value;
       }
     }
+  };
+  for (const auto& [size, rows] : of_size) {
+    const std::int64_t pixels = std::max<std::int64_t>(1, cases[rows[0]].original.numel());
+    const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, kMostPixels / pixels));
+    std::vector<std::size_t> some;
+    for (const std::size_t row : rows) {
+      some.push_back(row);
+      if (some.size() < most && row != rows.back()) continue;
+      judge(some);
+      some.clear();
+    }
   }
   return out;
 }
 
-Tensor one_map(const Tensor& map) {
+Tensor one_map(const Tensor& map, const char* name) {
   if (map.dim() != 2 || map.numel() == 0) {
-    fail(ErrorCode::BadInput, "a map is [h, w] with at least one pixel, not ", map.sizes());
+    fail(ErrorCode::BadInput, "a ", name, " is [h, w] with at least one pixel, not ", map.sizes());
   }
   return map.unsqueeze(0);
 }
@@ -147,11 +167,7 @@ Tensor plain_maps(const Tensor& maps) {
 }
 
 Tensor plain_masks(const Tensor& masks, const Tensor& maps, const char* name) {
-  const bool shared = masks.dim() == 2;
-  if (masks.sizes() != (shared ? maps.sizes().slice(1) : maps.sizes())) {
-    fail(ErrorCode::BadInput, "the ", name, " has shape ", masks.sizes(), ", the map ",
-         shared ? maps.sizes().slice(1) : maps.sizes(), "; both must be in the picture's geometry");
-  }
+  check_size(masks, masks.dim() == 2 ? maps.sizes().slice(1) : maps.sizes(), name);
   return masks.to(maps.device(), at::kBool).expand(maps.sizes());
 }
 

@@ -36,19 +36,19 @@ struct RegionBatch {
 /// Values [N] of each case by name; what is NaN is left out.
 using RegionValues = std::map<std::string, Tensor>;
 
-/// Judges all cases that count, those of one size at once; the others are skipped with the reason.
-/// Throws BadInput where a mask's size is not the map's, Numerical where a map holds NaN or
-/// infinity.
+/// Judges all cases that count, those of one size together as far as memory allows; the others are
+/// skipped with the reason. Throws BadInput where a mask's size is not the map's, Numerical where a
+/// map holds NaN or infinity.
 std::vector<Measurement> measure_regions(
     const std::vector<MetricCase>& cases, const RegionOptions& options,
     const std::function<RegionValues(const RegionBatch&)>& measure);
 
-/// [h, w] as the only map of a batch. Throws BadInput.
-Tensor one_map(const Tensor& map);
+/// [h, w] as the only map, or mask, of a batch. Throws BadInput.
+Tensor one_map(const Tensor& map, const char* name = "map");
 /// float64 [N, h, w], contiguous, on the maps' device. Throws BadInput, Numerical.
 Tensor plain_maps(const Tensor& maps);
-/// bool [N, h, w] on the device of `maps`, from [N, h, w] or one [h, w] for all of them. Throws
-/// BadInput where the size is not that of `maps`.
+/// bool [N, h, w] on the device of `maps`, from [N, h, w] or one [h, w] for all of them, to be read
+/// only. Throws BadInput where the size is not that of `maps`.
 Tensor plain_masks(const Tensor& masks, const Tensor& maps, const char* name = "mask");
 /// bool [N, h, w]: pixels that count, all where `ignored` is undefined. Throws BadInput.
 Tensor counted_pixels(const Tensor& ignored, const Tensor& maps);

@@ -34,8 +34,9 @@ void check(const RoadOptions& options, RemovalOrder order) {
 Tensor imputed(const Tensor& x, const Tensor& map, RemovalOrder order, const RoadOptions& options) {
   const Tensor picture = x[0].to(at::kCPU, at::kDouble);
   Tensors out(options.percentiles.size());
+  const Tensor values = map.to(at::kCPU, at::kDouble);
   const auto make = [&](std::size_t p) {
-    const Tensor keep = road_keeps(map, options.percentiles[p], order);
+    const Tensor keep = road_keeps(values, options.percentiles[p], order);
     out[p] = impute_linear(picture, keep);
     if (options.noise == 0) return;
     // The same noise at a pixel in both orders and for every method.

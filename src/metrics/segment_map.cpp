@@ -31,15 +31,16 @@ Tensor batched::otsu_threshold(const Tensor& maps) {
   const Tensor bins = ((rows - low) / width).to(at::kLong).clamp(0, kBins - 1);
   const Tensor count =
       at::zeros({rows.size(0), kBins}, rows.options()).scatter_add_(1, bins, at::ones_like(rows));
-  const Tensor center = low + (at::arange(kBins, rows.options()) + .5) * width;
-  const Tensor below = count.cumsum(1), below_sum = (count * center).cumsum(1);
+  // Sums of whole numbers are exact in any order, so that the first of equal bins is the best.
+  const Tensor number = at::arange(kBins, rows.options());
+  const Tensor below = count.cumsum(1), below_sum = (count * number).cumsum(1);
   // The highest bin is never empty: above every bin but it lies at least one pixel.
   const auto but_last = [](const Tensor& of) { return of.narrow(1, 0, kBins - 1); };
   const auto above = [&](const Tensor& of) { return of.narrow(1, kBins - 1, 1) - but_last(of); };
   const Tensor apart = but_last(below_sum) / but_last(below) - above(below_sum) / above(below);
   const Tensor between = but_last(below) * above(below) * apart.square();
-  const Tensor best = center.gather(1, between.argmax(1, true));
-  return at::where(constant, low, best).squeeze(1);
+  const Tensor best = between.argmax(1, true).to(at::kDouble);
+  return at::where(constant, low, low + (best + .5) * width).squeeze(1);
 }
 
 double otsu_threshold(const Tensor& map) {
@@ -131,7 +132,8 @@ batched::SegmentationCounts batched::count_segmentation(const Tensor& predicted,
 
 SegmentationCounts count_segmentation(const Tensor& predicted, const Tensor& mask,
                                       const Tensor& ignored) {
-  const auto counts = batched::count_segmentation(one_map(predicted), mask, ignored);
+  const auto counts =
+      batched::count_segmentation(one_map(predicted, "prediction"), one_map(mask, "mask"), ignored);
   return {.true_foreground = counts.true_foreground.item<std::int64_t>(),
           .false_foreground = counts.false_foreground.item<std::int64_t>(),
           .true_background = counts.true_background.item<std::int64_t>(),

@@ -83,6 +83,9 @@ std::vector<Measurement> measure(const SegmentationOptions& o,
   return out;
 }
 
+/// A field of seconds a map is solved map by map, so that what is done is kept.
+bool is_batched(const SegmentationOptions& o) { return !o.crf; }
+
 std::vector<double> summarize(const SegmentationOptions&, const std::vector<MetricRow>& rows) {
   SegmentationCounts sum;
   for (const auto& row : rows) {
@@ -106,7 +109,7 @@ MetricEntry metric_segmentation() {
                    {.name = "pixel-accuracy", .help = "pixels that are right"},
                    {.name = "map", .help = "mean over pictures of average precision"}},
        .needs_mask = true},
-      fields, measure, summarize);
+      fields, measure, summarize, is_batched);
 }
 
 }  // namespace limn

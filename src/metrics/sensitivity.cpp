@@ -64,7 +64,7 @@ Sensitivity sensitivity(const Model& model, const Method& method, const Tensor& 
     const std::int64_t count = std::min(batch, options.samples - first);
     const Tensor some = moved(x, first, fixed > 0 ? fixed : count, explain.seed, options.radius);
     const Explanation after = method.explain(model, some, Target::of_class(target), again);
-    const Tensor moves = after.map().narrow(0, 0, count).to(at::kDouble) - before;
+    const Tensor moves = after.map().narrow(0, 0, count).to(before.options()) - before;
     const Tensor change = (moves.flatten(1).norm(2, 1) / size).cpu();
     for (std::int64_t i = 0; i < count; ++i) {
       out.change.push_back(change[i].item<double>());

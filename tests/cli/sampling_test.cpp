@@ -104,12 +104,12 @@ TEST_F(Sampling, BudgetsThatCannotBeKept) {
 TEST_F(Sampling, AnInterruptKeepsThePartWhereAsked) {
   const auto run = [&](const std::string& more) {
     // Twice within a moment, as timeout(1) sends it to a process and to its group.
-    const std::string command = std::string(LIMN_CLI) + " explain '" + model() + "' '" + picture() +
-                                "' -m 'rise(n=100000000)' -m gradient -o '" + out() + "' " + more +
-                                " >/dev/null 2>'" + (folder_ / "err") +
-                                "' & limn=$!; while [ ! -e '" + out() +
-                                "' ]; do sleep 0.1; done; sleep 2; kill -INT $limn; sleep 0.05; "
-                                "kill -INT $limn; wait $limn";
+    const std::string command =
+        std::string(LIMN_CLI) + " explain '" + model() + "' '" + picture() +
+        "' -m 'rise(n=100000000)' -m gradient -o '" + out() + "' " + more + " >/dev/null 2>'" +
+        (folder_ / "err") + "' & limn=$!; while [ ! -e '" + out() +
+        "' ] && kill -0 $limn; do sleep 0.1; done; sleep 2; kill -INT $limn; sleep 0.05; "
+        "kill -INT $limn; wait $limn";
     const int status = std::system(command.c_str());
     return WEXITSTATUS(status);
   };

@@ -24,10 +24,6 @@ class OnlySummary : public Metric {
   const MetricInfo& info() const override { return info_; }
   Spec spec() const override { return Spec::parse("only-summary"); }
   Measurement measure(const MetricCase&) const override { return {}; }
-  bool is_batched() const override { return false; }
-  std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const override {
-    return std::vector<Measurement>(cases.size());
-  }
   std::vector<double> summarize(const Rows& rows) const override { return summarize_(rows); }
 
  private:
