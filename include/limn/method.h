@@ -73,6 +73,10 @@ struct ExplainOptions {
   /// Relevance or gradient that enters at the logits in place of the target's own, shaped like
   /// them, or [S, logits' shape] with one for each target; undefined: the target's.
   Tensor start;
+  /// Classes that count as further targets of the call without being explained, for methods that
+  /// set their targets against each other (RSP): who explains one class again names the others
+  /// here.
+  std::vector<std::int64_t> beside;
   std::function<void(double)> progress;  ///< called with the share done, 0..1
   /// Asked now and then by methods that can stop early; true: they return what they have, say so,
   /// and set Explanation::partial. They throw InvalidArgument where they have nothing yet.

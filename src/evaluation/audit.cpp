@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "evaluation/audit_maps.h"
 #include "limn/error.h"
@@ -63,16 +64,19 @@ class Auditor {
     const Tensor shares = probabilities(model_, tape)[0].to(at::kCPU, at::kDouble);
     const bool several = model_.output_kind() == OutputKind::MultiLabel;
     const auto likeliest = shares.argmax().item<std::int64_t>();
+    std::vector<std::int64_t> seen;
     for (std::int64_t c = 0; c < shares.size(0); ++c) {
-      const auto p = shares[c].item<double>();
-      const bool seen = several ? p >= 0.5 : c == likeliest;
-      if (!seen || (options_.only && *options_.only != c)) continue;
+      if (several ? shares[c].item<double>() >= 0.5 : c == likeliest) seen.push_back(c);
+    }
+    for (const std::int64_t c : seen) {
+      if (options_.only && *options_.only != c) continue;
       std::string name = picture.class_name ? picture.class_name(c) : "";
       if (name.empty()) name = class_label(model_, c);
       audit_.cases.push_back({.picture = picture.name,
                               .target = c,
                               .class_name = std::move(name),
-                              .probability = p,
+                              .probability = shares[c].item<double>(),
+                              .seen_classes = seen,
                               .x = picture.x,
                               .seen = picture.seen,
                               .object = picture.object ? picture.object(c) : Tensor()});
@@ -145,18 +149,28 @@ class Auditor {
     SanityOptions how;
     how.stages = options_.sanity_stages;
     how.randomize.seed = options_.explain.seed;
-    const std::size_t together = model_.fixed_batch() == 1 ? 1 : numbers.size();
+    // Not those in which it sees other classes beside the one, which a method may set against it.
+    std::map<std::vector<std::int64_t>, std::vector<std::size_t>> groups;
+    for (const std::size_t i : numbers) {
+      std::vector<std::int64_t> key;
+      if (audit_.cases[i].seen_classes.size() > 1) key = audit_.cases[i].seen_classes;
+      if (model_.fixed_batch() == 1) key = {static_cast<std::int64_t>(i)};
+      groups[key].push_back(i);
+    }
     std::vector<SanityResult> out;
-    for (std::size_t first = 0; first < numbers.size(); first += together) {
+    for (const auto& [key, group] : groups) {
       Tensors pictures, own;
       std::vector<std::int64_t> classes;
-      for (std::size_t k = first; k < first + together; ++k) {
-        pictures.push_back(audit_.cases[numbers[k]].x);
-        own.push_back(maps.maps[numbers[k]]);
-        classes.push_back(audit_.cases[numbers[k]].target);
+      for (const std::size_t i : group) {
+        pictures.push_back(audit_.cases[i].x);
+        own.push_back(maps.maps[i]);
+        classes.push_back(audit_.cases[i].target);
       }
-      const auto some = sanity_check(model_, method, at::cat(pictures), classes, at::stack(own),
-                                     options_.explain, how);
+      ExplainOptions explain = options_.explain;
+      const auto& seen = audit_.cases[group.front()].seen_classes;
+      if (seen.size() > 1) explain.beside = seen;
+      const auto some =
+          sanity_check(model_, method, at::cat(pictures), classes, at::stack(own), explain, how);
       out.insert(out.end(), some.begin(), some.end());
     }
     return out;
@@ -180,6 +194,7 @@ class Auditor {
     options.trace = true;
     for (const std::size_t i : some_of(with_map(audit_.maps[m]), kTraced)) {
       const AuditCase& one = audit_.cases[i];
+      options.beside = one.seen_classes;
       const Explanation traced =
           methods_[m].method->explain(model_, one.x, Target::of_class(one.target), options);
       if (const auto lost = lost_elsewhere(model_, traced)) out.push_back(*lost);

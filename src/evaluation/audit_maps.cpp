@@ -62,8 +62,10 @@ void make_maps(const Model& model, const Method& method, const std::vector<Audit
       own.push_back(numbers[i]);
       targets.push_back(Target::of_class(cases[numbers[i]].target));
     }
+    ExplainOptions again = options;
+    again.beside = first.seen_classes;
     in_context([&] { return "picture \"" + first.picture + "\""; },
-               [&] { explain(model, method, first.x, own, targets, options, out); });
+               [&] { explain(model, method, first.x, own, targets, again, out); });
   }
 }
 

@@ -58,8 +58,10 @@ AuditFinding nothing(const std::string& subject) {
 AuditStability measure_stability(const Model& model, const Method& method, const AuditCase& one,
                                  const Tensor& map, const ExplainOptions& options) {
   AuditStability out;
+  ExplainOptions again = options;
+  again.beside = one.seen_classes;
   const auto compare = [&](const Tensor& x, double& change, auto&& correlation) {
-    const Changed changed = explained(model, method, x, one.target, options, map.sizes());
+    const Changed changed = explained(model, method, x, one.target, again, map.sizes());
     if (!changed.failed) change = std::abs(changed.probability - one.probability);
     return changed.map.defined() ? correlation(changed.map) : 0;
   };

@@ -40,15 +40,15 @@ bool BenchSample::shares_passes_with(const BenchSample& other) const {
 }
 
 BenchMap::BenchMap(const BenchSample& sample, std::size_t place, Explanation explanation,
-                   Tensor map, Tensor original)
+                   Tensor map, Tensor original, ExplainOptions options)
     : sample_(&sample),
       place_(place),
       explanation_(std::move(explanation)),
       map_(std::move(map)),
-      original_(std::move(original)) {}
+      original_(std::move(original)),
+      options_(std::move(options)) {}
 
-MetricCase BenchMap::metric_case(const Model& model, const Method& method,
-                                 const ExplainOptions& options) const {
+MetricCase BenchMap::metric_case(const Model& model, const Method& method) const {
   return {.model = model,
           .x = sample_->prepared.x,
           .target = given().target,
@@ -58,11 +58,12 @@ MetricCase BenchMap::metric_case(const Model& model, const Method& method,
           .picture = sample_->item.picture.pixels,
           .truth = given().labelled ? &sample_->truths[place_] : nullptr,
           .method = &method,
-          .options = options};
+          .options = options_};
 }
 
 void add_maps(const BenchSample& sample, const Model& model, const std::vector<Explanation>& all,
-              std::int64_t row, std::int64_t count, std::vector<BenchMap>& maps) {
+              const ExplainOptions& options, std::int64_t row, std::int64_t count,
+              std::vector<BenchMap>& maps) {
   std::vector<Explanation> parts;
   Tensors own;
   for (const auto& one : all) {
@@ -73,9 +74,12 @@ void add_maps(const BenchSample& sample, const Model& model, const std::vector<E
   const Tensor& x = sample.prepared.x;
   const Tensor shown = resize_maps(together, x.size(2), x.size(3));
   const Tensor originals = to_original(together, sample.prepared.geometry);
+  // Who explains one class again must set it against the same others.
+  ExplainOptions again = options;
+  again.beside = sample.targets();
   for (std::size_t c = 0; c < parts.size(); ++c) {
     const auto place = static_cast<std::int64_t>(c);
-    maps.emplace_back(sample, c, std::move(parts[c]), shown[place], originals[place]);
+    maps.emplace_back(sample, c, std::move(parts[c]), shown[place], originals[place], again);
   }
 }
 

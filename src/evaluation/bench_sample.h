@@ -28,8 +28,9 @@ struct BenchSample {
 class BenchMap {
  public:
   /// `place` is that of the class among the sample's; `map` and `original` as in MetricCase.
+  /// `options` are those to explain it again with.
   BenchMap(const BenchSample& sample, std::size_t place, Explanation explanation, Tensor map,
-           Tensor original);
+           Tensor original, ExplainOptions options);
 
   const BenchSample& sample() const { return *sample_; }
   const BenchCase& given() const { return sample_->cases[place_]; }
@@ -37,19 +38,20 @@ class BenchMap {
   /// In the picture's geometry.
   const Tensor& original() const { return original_; }
   /// References this map, and what is given.
-  MetricCase metric_case(const Model& model, const Method& method,
-                         const ExplainOptions& options) const;
+  MetricCase metric_case(const Model& model, const Method& method) const;
 
  private:
   const BenchSample* sample_;
   std::size_t place_;
   Explanation explanation_;
   Tensor map_, original_;
+  ExplainOptions options_;
 };
 
-/// Adds the maps of all classes of a sample; `all` explains, for each class, `count` samples, of
-/// which this is number `row`.
+/// Adds the maps of all classes of a sample; `all` explains with `options`, for each class, `count`
+/// samples, of which this is number `row`.
 void add_maps(const BenchSample& sample, const Model& model, const std::vector<Explanation>& all,
-              std::int64_t row, std::int64_t count, std::vector<BenchMap>& maps);
+              const ExplainOptions& options, std::int64_t row, std::int64_t count,
+              std::vector<BenchMap>& maps);
 
 }  // namespace limn

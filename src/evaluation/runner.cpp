@@ -281,10 +281,10 @@ class Runner {
         for (const auto& one : sample.cases) skip(sample, one, method, failure);
         continue;
       }
-      add_maps(sample, model.model, all, i, count, maps);
+      add_maps(sample, model.model, all, options, i, count, maps);
       show_example(maps[maps.size() - sample.cases.size()], number);
     }
-    for (const auto& metric : plan_.metrics) measure(model, maps, method, metric, options);
+    for (const auto& metric : plan_.metrics) measure(model, maps, method, metric);
   }
 
   void skip(const BenchSample& sample, const BenchCase& one, const PlannedMethod& method,
@@ -322,8 +322,7 @@ class Runner {
   /// Measures what is missing. A metric that takes batches sees every map that it wants, so that
   /// the numbers of a run that goes on do not depend on where it stopped.
   void measure(const PlannedModel& model, const std::vector<BenchMap>& maps,
-               const PlannedMethod& method, const PlannedMetric& metric,
-               const ExplainOptions& options) {
+               const PlannedMethod& method, const PlannedMetric& metric) {
     const auto missing = [&](const BenchMap& map) {
       return is_missing(map.sample(), map.given(), method, metric);
     };
@@ -334,7 +333,7 @@ class Runner {
       const BenchSample& sample = map.sample();
       if (!metric.wants(sample.place, sample.line.index, map.given())) continue;
       wanted.push_back(&map);
-      cases.push_back(map.metric_case(model.model, *method.method, options));
+      cases.push_back(map.metric_case(model.model, *method.method));
     }
     const double begin = clock_seconds();
     Measurements together;

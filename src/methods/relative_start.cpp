@@ -66,6 +66,9 @@ Hostiles hostile_classes(const std::vector<std::string>& against, const Call& ca
       for (const Objective& other : pass.objectives) {
         mine.push_back(other.classes[static_cast<std::size_t>(n)]);
       }
+      for (const std::int64_t c : call.options.beside) {
+        mine.push_back(class_index(call.model, std::to_string(c), classes));
+      }
     } else {
       for (const auto& name : against) mine.push_back(class_index(call.model, name, classes));
     }

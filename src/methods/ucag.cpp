@@ -150,6 +150,7 @@ class Unfolding {
     options.batch = call_.options.batch;
     options.fallback_gradient = call_.options.fallback_gradient;
     options.bfloat16 = call_.options.bfloat16;
+    options.beside = call_.options.beside;
     const Method& inner = o_.inner.get();
     if (!inner.info().conserves || pass_.tape[pass_.model.logits()].dim() != 2) {
       return inner.explain(call_.model, patches, targets, options);

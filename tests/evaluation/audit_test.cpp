@@ -3,8 +3,10 @@
 #include <limits>
 
 #include "evaluation/audit_toy.h"
+#include "limn/compare_maps.h"
 #include "limn/error.h"
 #include "support/dataset_folder.h"
+#include "support/small_model.h"
 
 namespace limn {
 namespace {
@@ -226,6 +228,25 @@ TEST(Stability, FollowsWhatIsMirroredAndMoved) {
   const AuditStability stays = measure_stability(fixed, *make_method("gradient"), one,
                                                  falling.view({24, 24}).to(at::kDouble));
   EXPECT_NEAR(stays.flip, -1, 1e-9);
+}
+
+TEST(Stability, SetsAClassAgainstTheSameOthersAgain) {
+  const Model model = Model(Graph(testing::small_model())).to(at::kDouble);
+  const auto method = make_method("rsp");
+  at::manual_seed(9);
+  AuditCase one;
+  one.x = at::randn({1, 3, 24, 24}, at::kDouble);
+  one.seen_classes = {0, 3};
+  const std::vector<Target> targets = {Target::of_class(0), Target::of_class(3)};
+  const auto map_of = [&](const Tensor& x) {
+    return method->explain(model, x, targets, {})[0].map()[0].to(at::kDouble);
+  };
+  const Tensor map = map_of(one.x), flipped = map_of(one.x.flip(3)).flip(1);
+  EXPECT_NEAR(measure_stability(model, *method, one, map).flip,
+              compare_maps(map, flipped).rank_correlation, 1e-4);
+  one.seen_classes = {};
+  EXPECT_LT(measure_stability(model, *method, one, map).flip,
+            compare_maps(map, flipped).rank_correlation - .01);
 }
 
 TEST(Audit, SaysWhatItCannotMeasure) {

@@ -269,6 +269,21 @@ TEST_F(Bench, PicturesThatSharePassesGiveTheSameNumbers) {
   EXPECT_EQ(lines("batch"), whole);
 }
 
+/// RSP sets the classes of a picture against each other; so must what explains one of them again.
+TEST_F(Bench, MetricsThatExplainAgainDoSoBesideTheSameClasses) {
+  run_suite(suite(3, "method rsp\nlabels L\nmetric sensitivity(radius=1e-6, samples=1)\n"),
+            into("run"));
+  std::map<std::string, int> classes;
+  each_result(file("run", "results.jsonl"), [&](ResultLine&& line) {
+    if (line.method.find("rsp") != 0 || line.metric.find("sensitivity") != 0) return;
+    ++classes[line.image];
+    EXPECT_LT(line.measurement.values.at("max"), 1e-2) << line.key();
+  });
+  int most = 0;
+  for (const auto& [image, count] : classes) most = std::max(most, count);
+  EXPECT_GT(most, 1) << "no picture has two classes";
+}
+
 TEST_F(Bench, MetricsWithALimitCountTheFirstPictures) {
   run_suite(suite(4, "labels L\nmetric deletion(step=50) limit=2\n"), into("run"));
   std::set<std::string> images, others;

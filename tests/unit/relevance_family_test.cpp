@@ -262,5 +262,24 @@ TEST(RelativeSectionalPropagation, PredictedClassesOfAMultiLabelModelAreThoseFro
   EXPECT_GT(several, 3);
 }
 
+TEST(RelevanceFamily, ClassesBesideCountAsFurtherTargets) {
+  at::manual_seed(11);
+  const Model model = double_model(chain({3, 3}));
+  const Tensor x = random({2, 3, 10, 10});
+  const std::vector<Target> targets = {Target::of_class(0), Target::of_class(3)};
+  for (const char* spec : {"rsp", "rsp(hostile=labels)", "smoothgrad(rsp, n=2)"}) {
+    const auto method = make_method(spec);
+    const Tensor together = method->explain(model, x, targets, {})[0].relevance;
+    const Tensor alone = method->explain(model, x, Target::of_class(0)).relevance;
+    ExplainOptions options;
+    options.beside = {0, 3};
+    const Tensor again = method->explain(model, x, Target::of_class(0), options).relevance;
+    EXPECT_LT(testing::relative_error(again, together), 1e-12) << spec;
+    EXPECT_GT(testing::relative_error(alone, together), 1e-3) << spec;
+    options.beside = {5};
+    EXPECT_THROW(method->explain(model, x, Target::of_class(0), options), Error) << spec;
+  }
+}
+
 }  // namespace
 }  // namespace limn
