@@ -113,9 +113,8 @@ std::map<std::string, Tensor> extras(const Method& method, const Explanation& ex
     return explanation.inner.at(key)[sample].to(at::kCPU, at::kFloat).contiguous();
   };
   for (const auto& key : method.info().extra_maps) {
-    Tensors maps;
-    for (const Tensor& map : own(key).unbind()) maps.push_back(to_original(map, geometry));
-    out[key] = maps.size() == 1 ? maps.front() : at::stack(maps);
+    const Tensor maps = to_original(own(key), geometry);
+    out[key] = maps.size(0) == 1 ? maps[0] : maps;
   }
   for (const auto& key : method.info().extra_arrays) out[key] = own(key);
   return out;

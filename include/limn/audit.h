@@ -37,10 +37,11 @@ struct AuditFinding {
 struct AuditCase {
   std::string picture;
   std::int64_t target = 0;
-  std::string class_name;                       ///< maps of equal names are examined together
-  double probability = 0;                       ///< of the class, 0..1
-  std::vector<std::int64_t> seen_classes = {};  ///< all that the model sees in the picture
-  Tensor x;                                     ///< [1, C, H, W]: the model's input
+  std::string class_name;  ///< maps of equal names are examined together
+  double probability = 0;  ///< of the class, 0..1
+  /// The classes that the model sees in the picture, its own among them; empty where it is alone.
+  std::vector<std::int64_t> beside = {};
+  Tensor x;     ///< [1, C, H, W]: the model's input
   Tensor seen;  ///< uint8 [H, W, 3]: the picture as the model sees it
   /// bool [H, W]: where the class is; all false where it is not there, undefined where nobody
   /// knows.

@@ -76,7 +76,7 @@ class Auditor {
                               .target = c,
                               .class_name = std::move(name),
                               .probability = shares[c].item<double>(),
-                              .seen_classes = seen,
+                              .beside = seen.size() > 1 ? seen : std::vector<std::int64_t>(),
                               .x = picture.x,
                               .seen = picture.seen,
                               .object = picture.object ? picture.object(c) : Tensor()});
@@ -152,10 +152,9 @@ class Auditor {
     // Not those in which it sees other classes beside the one, which a method may set against it.
     std::map<std::vector<std::int64_t>, std::vector<std::size_t>> groups;
     for (const std::size_t i : numbers) {
-      std::vector<std::int64_t> key;
-      if (audit_.cases[i].seen_classes.size() > 1) key = audit_.cases[i].seen_classes;
-      if (model_.fixed_batch() == 1) key = {static_cast<std::int64_t>(i)};
-      groups[key].push_back(i);
+      const bool single = model_.fixed_batch() == 1;
+      groups[single ? std::vector{static_cast<std::int64_t>(i)} : audit_.cases[i].beside].push_back(
+          i);
     }
     std::vector<SanityResult> out;
     for (const auto& [key, group] : groups) {
@@ -167,8 +166,7 @@ class Auditor {
         classes.push_back(audit_.cases[i].target);
       }
       ExplainOptions explain = options_.explain;
-      const auto& seen = audit_.cases[group.front()].seen_classes;
-      if (seen.size() > 1) explain.beside = seen;
+      explain.beside = audit_.cases[group.front()].beside;
       const auto some =
           sanity_check(model_, method, at::cat(pictures), classes, at::stack(own), explain, how);
       out.insert(out.end(), some.begin(), some.end());
@@ -194,7 +192,7 @@ class Auditor {
     options.trace = true;
     for (const std::size_t i : some_of(with_map(audit_.maps[m]), kTraced)) {
       const AuditCase& one = audit_.cases[i];
-      options.beside = one.seen_classes;
+      options.beside = one.beside;
       const Explanation traced =
           methods_[m].method->explain(model_, one.x, Target::of_class(one.target), options);
       if (const auto lost = lost_elsewhere(model_, traced)) out.push_back(*lost);

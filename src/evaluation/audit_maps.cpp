@@ -63,7 +63,7 @@ void make_maps(const Model& model, const Method& method, const std::vector<Audit
       targets.push_back(Target::of_class(cases[numbers[i]].target));
     }
     ExplainOptions again = options;
-    again.beside = first.seen_classes;
+    again.beside = first.beside;
     in_context([&] { return "picture \"" + first.picture + "\""; },
                [&] { explain(model, method, first.x, own, targets, again, out); });
   }

@@ -59,7 +59,7 @@ AuditStability measure_stability(const Model& model, const Method& method, const
                                  const Tensor& map, const ExplainOptions& options) {
   AuditStability out;
   ExplainOptions again = options;
-  again.beside = one.seen_classes;
+  again.beside = one.beside;
   const auto compare = [&](const Tensor& x, double& change, auto&& correlation) {
     const Changed changed = explained(model, method, x, one.target, again, map.sizes());
     if (!changed.failed) change = std::abs(changed.probability - one.probability);

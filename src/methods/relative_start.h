@@ -18,9 +18,9 @@ struct RelativeStart {
 /// D = (M-1) n_t - sum n_m, its positive part scaled to mass 1 and its negative to mass -1, summed
 /// over channels, then mass 2 on places above zero minus mass 1 on the others, equal in all K
 /// channels. `against`: `none`; `auto` or `labels` (the call's other targets and
-/// `ExplainOptions::beside`); `predicted`
-/// (probability at least .5 in a multi-label model, else the top 5); or classes. `reference`: the
-/// authors' division by the highest value even where that is negative.
+/// `ExplainOptions::beside`); `predicted` (probability at least .5 in a multi-label model, else the
+/// top 5); or classes. `reference`: the authors' division by the highest value even where that is
+/// negative.
 RelativeStart relative_start(const Pass& pass, const Call& call, ValueId layer,
                              const std::vector<std::string>& against, bool reference);
 

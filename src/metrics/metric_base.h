@@ -38,9 +38,6 @@ inline double class_mean_of(const std::vector<MetricRow>& rows, const std::strin
                          : sum / static_cast<double>(classes.size());
 }
 
-/// Why a case of a picture of which only the label is known does not count.
-inline constexpr const char* kNoTruth = "no boxes or pixels are known";
-
 namespace detail {
 
 template <typename Options>
@@ -50,7 +47,6 @@ class DefinedMetric final : public Metric {
   using Measure = Measurement (*)(const Options&, const MetricCase&);
   using MeasureAll = std::vector<Measurement> (*)(const Options&, const std::vector<MetricCase>&);
   using Summarize = std::vector<double> (*)(const Options&, const std::vector<MetricRow>&);
-
   using IsBatched = bool (*)(const Options&);
 
   DefinedMetric(std::shared_ptr<const MetricInfo> info, FieldsOf fields,
@@ -63,33 +59,24 @@ class DefinedMetric final : public Metric {
   }
   const MetricInfo& info() const override { return *info_; }
   Spec spec() const override { return spec_; }
-  Measurement measure(const MetricCase& one) const override { return measure_all({one}).front(); }
+  Measurement measure(const MetricCase& one) const override {
+    const auto* alone = std::get_if<Measure>(&measure_);
+    if (!alone) return measure_all({one}).front();
+    return in_context([&] { return info_->name; }, [&] { return (*alone)(options_, one); });
+  }
   bool is_batched() const override {
     return std::holds_alternative<MeasureAll>(measure_) && (!batched_ || batched_(options_));
   }
   std::vector<Measurement> measure_all(const std::vector<MetricCase>& cases) const override {
-    return in_context([&] { return info_->name; },
-                      [&] {
-                        if (const auto* all = std::get_if<MeasureAll>(&measure_)) {
-                          return (*all)(options_, cases);
-                        }
-                        std::vector<Measurement> out;
-                        for (const auto& one : cases) out.push_back(measure_one(one));
-                        return out;
-                      });
+    const auto* all = std::get_if<MeasureAll>(&measure_);
+    if (!all) return Metric::measure_all(cases);
+    return in_context([&] { return info_->name; }, [&] { return (*all)(options_, cases); });
   }
   std::vector<double> summarize(const std::vector<MetricRow>& rows) const override {
     return summarize_(options_, rows);
   }
 
  private:
-  Measurement measure_one(const MetricCase& one) const {
-    if (info_->needs_mask && (!one.truth || !one.truth->mask().defined())) {
-      return {.skipped = kNoTruth};
-    }
-    return std::get<Measure>(measure_)(options_, one);
-  }
-
   std::shared_ptr<const MetricInfo> info_;
   std::variant<Measure, MeasureAll> measure_;
   Summarize summarize_;
@@ -102,7 +89,8 @@ class DefinedMetric final : public Metric {
 
 /// A metric from its info, its options' field list and its two functions: `measure` takes one case
 /// and gives its measurement, or takes all of them; then `batched` says with which options they are
-/// judged as one batch (null: with all).
+/// judged as one batch (null: with all). Those that need a mask go through `measure_regions`, which
+/// skips cases without one.
 template <typename Options, typename Measure>
 MetricEntry define_metric(MetricInfo info, Fields (*fields)(Options&), Measure measure,
                           std::vector<double> (*summarize)(const Options&,

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "limn/error.h"
-#include "metrics/metric_base.h"
 
 namespace limn {
 
@@ -49,7 +48,7 @@ Tensor checked_mask(const Tensor& mask, const MetricCase& one, const char* name)
 
 Region region_of(const MetricCase& one, const RegionOptions& options) {
   const auto skip = [](std::string why) { return Region{.skipped = std::move(why)}; };
-  if (!one.truth || !one.truth->mask().defined()) return skip(kNoTruth);
+  if (!one.truth || !one.truth->mask().defined()) return skip("no boxes or pixels are known");
   const Truth& truth = *one.truth;
   if (options.subset == "dif" && !truth.in_difficult_list) {
     return skip("not in the data set's list of difficult pairs");

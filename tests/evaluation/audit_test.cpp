@@ -236,7 +236,7 @@ TEST(Stability, SetsAClassAgainstTheSameOthersAgain) {
   at::manual_seed(9);
   AuditCase one;
   one.x = at::randn({1, 3, 24, 24}, at::kDouble);
-  one.seen_classes = {0, 3};
+  one.beside = {0, 3};
   const std::vector<Target> targets = {Target::of_class(0), Target::of_class(3)};
   const auto map_of = [&](const Tensor& x) {
     return method->explain(model, x, targets, {})[0].map()[0].to(at::kDouble);
@@ -244,7 +244,7 @@ TEST(Stability, SetsAClassAgainstTheSameOthersAgain) {
   const Tensor map = map_of(one.x), flipped = map_of(one.x.flip(3)).flip(1);
   EXPECT_NEAR(measure_stability(model, *method, one, map).flip,
               compare_maps(map, flipped).rank_correlation, 1e-4);
-  one.seen_classes = {};
+  one.beside = {};
   EXPECT_LT(measure_stability(model, *method, one, map).flip,
             compare_maps(map, flipped).rank_correlation - .01);
 }

@@ -13,12 +13,14 @@
 #include "limn/localization.h"
 #include "limn/sanity.h"
 #include "support/map_case.h"
+#include "support/slow_spearman.h"
 
 namespace limn {
 namespace {
 
 using testing::MapCase;
 using testing::pixels;
+using testing::slow_spearman;
 
 constexpr std::int64_t kCount = 6, kHeight = 17, kWidth = 23;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -134,29 +136,6 @@ TEST(Batched, SegmentationIsThatOfEachMap) {
       return real(kHeight * kWidth - ignored[i].sum().item<std::int64_t>());
     });
   }
-}
-
-/// Spearman's rho from ranks by counting, ties sharing their mean rank.
-double slow_spearman(const Tensor& a, const Tensor& b) {
-  const auto ranks = [](const Tensor& of) {
-    const Tensor values = of.flatten();
-    std::vector<double> out;
-    for (std::int64_t i = 0; i < values.numel(); ++i) {
-      const auto below = (values < values[i]).sum().item<std::int64_t>();
-      const auto equal = (values == values[i]).sum().item<std::int64_t>();
-      out.push_back(static_cast<double>(below) + (static_cast<double>(equal) + 1) / 2);
-    }
-    return out;
-  };
-  const auto x = ranks(a), y = ranks(b);
-  const double middle = (static_cast<double>(x.size()) + 1) / 2;
-  double xy = 0, xx = 0, yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - middle) * (y[i] - middle);
-    xx += (x[i] - middle) * (x[i] - middle);
-    yy += (y[i] - middle) * (y[i] - middle);
-  }
-  return xx == 0 || yy == 0 ? (xx == yy ? 1 : 0) : xy / std::sqrt(xx * yy);
 }
 
 TEST(Batched, RankCorrelationsAreThePlainCount) {

@@ -12,45 +12,20 @@
 #include "limn/heatmap.h"
 #include "limn/metric.h"
 #include "support/draft_builder.h"
+#include "support/slow_spearman.h"
 #include "support/small_model.h"
 
 namespace limn {
 namespace {
 
 using testing::DraftBuilder;
+using testing::slow_spearman;
 
 Model small() { return Model(Graph(testing::small_model())); }
 
 Tensor pictures(std::int64_t count) {
   at::manual_seed(5);
   return at::randn({count, 3, 24, 24});
-}
-
-/// Ranks by counting.
-double slow_spearman(const Tensor& a, const Tensor& b) {
-  const auto ranks = [](const Tensor& of) {
-    const Tensor flat = of.to(at::kDouble).flatten().contiguous();
-    const auto* v = flat.data_ptr<double>();
-    std::vector<double> out;
-    for (std::int64_t i = 0; i < flat.numel(); ++i) {
-      double below = 0, same = 0;
-      for (std::int64_t j = 0; j < flat.numel(); ++j) {
-        below += v[j] < v[i];
-        same += v[j] == v[i];
-      }
-      out.push_back(below + (same + 1) / 2);
-    }
-    return out;
-  };
-  const auto x = ranks(a), y = ranks(b);
-  const double middle = (static_cast<double>(x.size()) + 1) / 2;
-  double xy = 0, xx = 0, yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - middle) * (y[i] - middle);
-    xx += (x[i] - middle) * (x[i] - middle);
-    yy += (y[i] - middle) * (y[i] - middle);
-  }
-  return xy / std::sqrt(xx * yy);
 }
 
 TEST(MapSimilarity, IsSpearmanOfStrengthsAndOfSignedMaps) {
